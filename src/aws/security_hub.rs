@@ -1,0 +1,116 @@
+//! Security Hub: recording on the findings what was done about them.
+
+use aws_sdk_securityhub::Client;
+use aws_sdk_securityhub::types::{
+    AwsSecurityFindingIdentifier, NoteUpdate, OcsfFindingIdentifier, WorkflowStatus, WorkflowUpdate,
+};
+
+use super::error::{CallError, Input};
+use crate::event::{FindingRef, OcsfStatus, Workflow};
+use crate::secret::MANAGED_BY;
+
+/// The longest note that Security Hub keeps, in characters.
+const NOTE_LIMIT: usize = 512;
+
+/// OCSF's status "In Progress": someone has been told, nothing is resolved yet.
+const OCSF_IN_PROGRESS: i32 = 2;
+
+/// What Security Hub made of an update.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recorded {
+    /// The finding carries the note.
+    Done,
+    /// There is nothing to record, or nothing that would not call us again.
+    NotNeeded,
+    /// Security Hub knows no such finding, as with a sample event sent by hand.
+    Unknown,
+    /// Security Hub did not process the update; the code says why.
+    Refused(String),
+}
+
+/// Security Hub in the function's own account and region.
+#[derive(Debug, Clone)]
+pub struct SecurityHub {
+    pub(super) client: Client,
+}
+
+impl SecurityHub {
+    /// Notes on the finding that the user behind it has been notified.
+    ///
+    /// Each update makes Security Hub send the finding out again. A V2 finding
+    /// that is in progress would then count once more, so one that already is
+    /// in progress is updated only if `news` says that something was done.
+    ///
+    /// # Errors
+    ///
+    /// A call that failed. Updating a finding twice is the same as once.
+    pub async fn record_notified(&self, finding: &FindingRef, note: &str, news: bool) -> Result<Recorded, CallError> {
+        let note: String = note.chars().take(NOTE_LIMIT).collect();
+        match finding {
+            FindingRef::Asff { id, product_arn, workflow, .. } => {
+                // A finding that a person suppressed stays suppressed.
+                let status = (*workflow != Workflow::Suppressed).then_some(WorkflowStatus::Notified);
+                self.update_asff(id, product_arn, &note, status).await
+            }
+            FindingRef::Ocsf { status: OcsfStatus::InProgress, .. } if !news => Ok(Recorded::NotNeeded),
+            FindingRef::Ocsf { account_uid, finding_uid, product_uid, status, .. } => {
+                let identifier = OcsfFindingIdentifier::builder()
+                    .cloud_account_uid(account_uid.as_str())
+                    .finding_info_uid(finding_uid)
+                    .metadata_product_uid(product_uid)
+                    .build();
+                let status = (*status != OcsfStatus::Suppressed).then_some(OCSF_IN_PROGRESS);
+                self.update_ocsf(identifier, &note, status).await
+            }
+        }
+    }
+
+    async fn update_asff(
+        &self,
+        id: &str,
+        product_arn: &str,
+        note: &str,
+        status: Option<WorkflowStatus>,
+    ) -> Result<Recorded, CallError> {
+        let identifier = AwsSecurityFindingIdentifier::builder().id(id).product_arn(product_arn).build();
+        let note = NoteUpdate::builder().text(note).updated_by(MANAGED_BY).build();
+        let workflow = status.map(|status| WorkflowUpdate::builder().status(status).build());
+        let answer = self
+            .client
+            .batch_update_findings()
+            .finding_identifiers(identifier)
+            .note(note)
+            .set_workflow(workflow)
+            .send()
+            .await
+            .map_err(|error| CallError::new("securityhub:BatchUpdateFindings", Input::Plain, &error))?;
+        Ok(recorded(answer.unprocessed_findings().first().map(|refused| refused.error_code().unwrap_or("no code"))))
+    }
+
+    async fn update_ocsf(
+        &self,
+        identifier: OcsfFindingIdentifier,
+        note: &str,
+        status: Option<i32>,
+    ) -> Result<Recorded, CallError> {
+        let answer = self
+            .client
+            .batch_update_findings_v2()
+            .finding_identifiers(identifier)
+            .comment(note)
+            .set_status_id(status)
+            .send()
+            .await
+            .map_err(|error| CallError::new("securityhub:BatchUpdateFindingsV2", Input::Plain, &error))?;
+        let refused = answer.unprocessed_findings().first();
+        Ok(recorded(refused.map(|refused| refused.error_code().map_or("no code", |code| code.as_str()))))
+    }
+}
+
+fn recorded(error_code: Option<&str>) -> Recorded {
+    match error_code {
+        None => Recorded::Done,
+        Some("FindingNotFound" | "ResourceNotFoundException") => Recorded::Unknown,
+        Some(code) => Recorded::Refused(code.to_owned()),
+    }
+}

@@ -1,0 +1,329 @@
+//! Messages in English.
+
+use super::{
+    Failed, HeldUser, LISTED_USERS, Notification, PasswordExpiring, PasswordReset, PolicyStrengthened,
+    RemediationFailed, SweepHeld, Text, around_name, changes_age, command, indented, subject_around, visible,
+};
+
+/// 140 characters of the GSM alphabet: one text message, with room to spare.
+const SMS_CHARACTERS: usize = 140;
+
+pub(super) fn text(notification: &Notification<'_>, support: Option<&str>) -> Text {
+    match notification {
+        Notification::PasswordReset(it) => password_reset(it, support),
+        Notification::PasswordExpiring(it) => password_expiring(it, support),
+        Notification::SweepHeld(it) => sweep_held(it),
+        Notification::PolicyStrengthened(it) => policy_strengthened(it),
+        Notification::RemediationFailed(it) => remediation_failed(it),
+    }
+}
+
+fn sms_around(parts: [&str; 3]) -> String {
+    around_name(parts, "...", SMS_CHARACTERS, str::len)
+}
+
+fn days(count: u32) -> String {
+    if count == 1 { "1 day".to_owned() } else { format!("{count} days") }
+}
+
+fn whom_to_ask(support: Option<&str>) -> String {
+    match support {
+        Some(contact) => format!("ask here:\n\n    {contact}"),
+        None => {
+            "ask the administrators of your AWS account. They can read it and\nhand the password to you.".to_owned()
+        }
+    }
+}
+
+fn password_reset(it: &PasswordReset<'_>, support: Option<&str>) -> Text {
+    let PasswordReset { account_id, user_name, secret_arn, .. } = it;
+    let sign_in_url = it.partition.sign_in_url(account_id);
+    let limit = days(it.max_password_age_days.into());
+    let why = match (it.forced, it.password_age_days) {
+        (true, None) => "An administrator asked for this reset.".to_owned(),
+        (true, Some(age)) => {
+            format!("An administrator asked for this reset. Your old password was {} old.", days(age))
+        }
+        (false, Some(age)) => {
+            format!("Your old password was {} old. In this account a password may be\nat most {limit} old.", days(age))
+        }
+        (false, None) => format!("In this account a password may be at most {limit} old, and yours was older."),
+    };
+    let email = format!(
+        "\
+Hello {user_name},
+
+the password with which you sign in to the AWS console has been reset.
+
+    Account:  {account_id}
+    User:     {user_name}
+    Sign in:  {sign_in_url}
+
+WHY
+{why}
+
+WHAT HAS CHANGED
+Your old password no longer works. Your access keys and MFA devices are as
+they were.
+
+WHAT TO DO NOW
+1. Fetch the new password. It is kept in AWS Secrets Manager:
+
+       Secret:  {secret_name}
+       Region:  {region}
+
+   With the AWS CLI, run this command; the new password is what stands
+   behind \"password\" in its answer:
+
+       {read_secret}
+
+   In the console, if you can sign in to the account in another way: open
+   Secrets Manager, choose the region {region}, open the secret named
+   above and choose \"Retrieve secret value\".
+
+2. Sign in at the address above with the account, your user name and the
+   new password.
+
+3. AWS then asks you to choose a password of your own. You have to do that
+   before you can go on.
+
+IF YOU CANNOT READ THE SECRET
+If you have no other way into the account than this password, or if access
+is denied, {whom_to_ask}
+
+IF YOU DID NOT EXPECT THIS
+Tell your security team at once. Do not reply to this message with a
+password. We never ask you for one, not by e-mail, not by phone, nowhere.
+",
+        secret_name = secret_arn.name(),
+        region = secret_arn.region(),
+        read_secret = command::read_secret(secret_arn),
+        whom_to_ask = whom_to_ask(support),
+    );
+    let account = account_id.as_str();
+    Text {
+        subject: subject_around([
+            "Your AWS console password was reset (",
+            user_name.as_str(),
+            &format!(", account {account})"),
+        ]),
+        email,
+        sms: sms_around([
+            &format!("AWS account {account}: the console password of "),
+            user_name.as_str(),
+            " was reset. An e-mail says how to get the new one.",
+        ]),
+    }
+}
+
+fn password_expiring(it: &PasswordExpiring<'_>, support: Option<&str>) -> Text {
+    let PasswordExpiring { account_id, user_name, .. } = it;
+    let sign_in_url = it.partition.sign_in_url(account_id);
+    let deadline = match it.days_left() {
+        0 => "today".to_owned(),
+        left => format!("within {}", days(left)),
+    };
+    let questions = match support {
+        Some(contact) => format!("Ask here:\n\n    {contact}"),
+        None => "Ask the administrators of your AWS account.".to_owned(),
+    };
+    let email = format!(
+        "\
+Hello {user_name},
+
+the password with which you sign in to the AWS console will soon be too old.
+
+    Account:  {account_id}
+    User:     {user_name}
+    Sign in:  {sign_in_url}
+
+WHY
+Your password is {age} old. In this account a password may be at most
+{limit} old.
+
+WHAT TO DO NOW
+Choose a new password {deadline}:
+
+1. Sign in at the address above.
+2. At the upper right, choose your user name, then \"Security credentials\".
+3. Choose \"Update password\".
+
+If you do not, your password will be reset, and you will have to fetch a new
+one before you can sign in again.
+
+IF YOU HAVE QUESTIONS
+{questions}
+
+Do not reply to this message with a password. We never ask you for one, not
+by e-mail, not by phone, nowhere.
+",
+        age = days(it.password_age_days),
+        limit = days(it.max_password_age_days.into()),
+    );
+    let account = account_id.as_str();
+    Text {
+        subject: subject_around([
+            "Please change your AWS console password (",
+            user_name.as_str(),
+            &format!(", account {account})"),
+        ]),
+        email,
+        sms: sms_around([
+            &format!("AWS account {account}: please change the console password of "),
+            user_name.as_str(),
+            &format!(" {deadline}, or it will be reset."),
+        ]),
+    }
+}
+
+fn sweep_held(it: &SweepHeld<'_>) -> Text {
+    let account_id = it.account_id;
+    let count = it.users.len();
+    let users = if count == 1 { "1 user".to_owned() } else { format!("{count} users") };
+    let listed = it.users.iter().take(LISTED_USERS);
+    let mut list = indented(listed.map(|HeldUser { user_name, password_age_days }| match password_age_days {
+        Some(age) => format!("{user_name}  ({})", days(*age)),
+        None => user_name.to_string(),
+    }));
+    if count > LISTED_USERS {
+        list += &indented([format!("... and {} more", count - LISTED_USERS)]);
+    }
+    let email = format!(
+        "\
+In the AWS account {account_id}, the console passwords of {users} are
+too old. No more than {limit} may be reset at once without approval, so none
+was.
+{finding}
+TO SEE WHAT WOULD HAPPEN
+    {rehearse}
+
+TO APPROVE IT
+    {approve}
+
+Each of these users then has to fetch a new password before signing in
+again. Tell them first, and mind service desks and time zones.
+
+TO LEAVE SOMEBODY OUT
+Tag the IAM user as exempt (EXEMPT_TAG), or add the name to EXEMPT_USERS.
+
+USERS WHOSE PASSWORD IS TOO OLD
+{list}",
+        limit = it.max_resets,
+        finding = finding(it.finding_id),
+        rehearse = command::rehearse(it),
+        approve = command::approve(it),
+    );
+    Text {
+        subject: format!("AWS account {account_id}: password resets of {users} wait for your approval"),
+        email,
+        sms: format!(
+            "AWS account {account_id}: password resets of {users} wait for approval. An e-mail says how to approve."
+        ),
+    }
+}
+
+fn policy_strengthened(it: &PolicyStrengthened<'_>) -> Text {
+    let account_id = it.account_id;
+    let changes = match it.changes {
+        [] => "    nothing\n".to_owned(),
+        changes => indented(changes),
+    };
+    let withheld = match it.withheld {
+        [] => String::new(),
+        withheld => {
+            let reasons = indented(withheld);
+            format!("\nWHAT WAS ASKED AND NOT DONE\n{reasons}")
+        }
+    };
+    let email = format!(
+        "\
+The password policy of the AWS account {account_id} was made stricter,
+because a security control asks for it.
+{finding}
+WHAT HAS CHANGED
+{changes}{withheld}
+WHAT THAT MEANS
+Most settings count from the next time a user changes the password.
+{expiry}",
+        expiry = if changes_age(it.changes) {
+            "MaxPasswordAge counts at once: whoever has an older password has to change it\nat the next sign-in.\n"
+        } else {
+            ""
+        },
+        finding = finding(it.finding_id),
+    );
+    Text {
+        subject: format!("AWS account {account_id}: the IAM password policy was made stricter"),
+        email,
+        sms: format!("AWS account {account_id}: the IAM password policy was made stricter. Details by e-mail."),
+    }
+}
+
+fn remediation_failed(it: &RemediationFailed<'_>) -> Text {
+    let account_id = it.account_id;
+    let (what, subject) = match it.failed {
+        Failed::Reset { user_name, .. } => (
+            format!(
+                "The console password of the IAM user {user_name}\ncould not be reset, or the user could not be told."
+            ),
+            [": the password reset of ", user_name.as_str(), " failed"],
+        ),
+        Failed::Policy => (
+            "The password policy could not be made as strict as a security control asks.".to_owned(),
+            [": the IAM password policy could not be strengthened", "", ""],
+        ),
+        Failed::Sweep => (
+            "The ages of the users' passwords could not be checked.".to_owned(),
+            [": the users' passwords could not be checked", "", ""],
+        ),
+    };
+    let state = match it.failed {
+        Failed::Reset { secret_arn, .. } => {
+            let secret = secret_arn.map_or(String::new(), |arn| format!("\n    {arn}\n"));
+            format!(
+                "
+CAN THE USER SIGN IN?
+With the old password, or with the one in the user's secret: it is labelled
+AWSPENDING if the reset was interrupted, AWSCURRENT if it was done.
+{secret}"
+            )
+        }
+        Failed::Policy | Failed::Sweep => String::new(),
+    };
+    let log =
+        visible(it.request_id).map_or(String::new(), |id| format!("\n   In the log, look for the request id {id}."));
+    let again = match command::retry(it) {
+        Some(command) => format!("run this; it goes on where it stopped:\n\n       {command}"),
+        None => "redrive the event from the dead-letter queue, or wait for the\n   finding to come again.".to_owned(),
+    };
+    let email = format!(
+        "\
+{what}
+
+    Account:  {account_id}
+    Why:      {reason}
+{finding}{state}
+WHAT TO DO
+1. If the cause passes by itself (throttling, a change that is still going
+   on): nothing. The invocation is repeated automatically, and what was done
+   is not done twice.
+
+2. If this message comes again, find the cause and remove it.{log}
+
+3. Then {again}
+",
+        reason = visible(Some(it.reason)).unwrap_or_else(|| "unknown".to_owned()),
+        finding = visible(it.finding_id).map_or(String::new(), |id| format!("    Finding:  {id}\n")),
+    );
+    let [before, name, after] = subject;
+    let before = format!("AWS account {account_id}{before}");
+    Text {
+        subject: subject_around([&before, name, after]),
+        email,
+        sms: sms_around([&before, name, &format!("{after}. Details by e-mail.")]),
+    }
+}
+
+fn finding(id: Option<&str>) -> String {
+    visible(id).map_or(String::new(), |id| format!("\nFinding:  {id}\n"))
+}

@@ -1,0 +1,342 @@
+//! Messages in Japanese.
+
+use super::{
+    Failed, HeldUser, LISTED_USERS, Notification, PasswordExpiring, PasswordReset, PolicyStrengthened,
+    RemediationFailed, SweepHeld, Text, around_name, changes_age, command, indented, subject_around, visible,
+};
+use crate::account::password_policy::Withheld;
+
+/// One text message in UCS-2, in which all that is not in the GSM alphabet is sent.
+const SMS_CHARACTERS: usize = 70;
+
+pub(super) fn text(notification: &Notification<'_>, support: Option<&str>) -> Text {
+    match notification {
+        Notification::PasswordReset(it) => password_reset(it, support),
+        Notification::PasswordExpiring(it) => password_expiring(it, support),
+        Notification::SweepHeld(it) => sweep_held(it),
+        Notification::PolicyStrengthened(it) => policy_strengthened(it),
+        Notification::RemediationFailed(it) => remediation_failed(it),
+    }
+}
+
+fn sms_around(parts: [&str; 3]) -> String {
+    around_name(parts, "…", SMS_CHARACTERS, |text| text.encode_utf16().count())
+}
+
+fn whom_to_ask(support: Option<&str>) -> String {
+    match support {
+        Some(contact) => format!("次の窓口にお問い合わせください。\n\n    {contact}"),
+        None => "お使いの AWS アカウントの管理者にお問い合わせください。".to_owned(),
+    }
+}
+
+/// What every message to a user ends with.
+const NEVER_SEND_A_PASSWORD: &str = "このメールへの返信などでパスワードを送らないでください。\n\
+    メールや電話など、どのような方法でもパスワードをお尋ねすることはありません。\n";
+
+fn password_reset(it: &PasswordReset<'_>, support: Option<&str>) -> Text {
+    let PasswordReset { account_id, user_name, secret_arn, .. } = it;
+    let limit = it.max_password_age_days;
+    let why = match (it.forced, it.password_age_days) {
+        (true, None) => "管理者の依頼によりリセットしました。".to_owned(),
+        (true, Some(age)) => {
+            format!("管理者の依頼によりリセットしました。\n(以前のパスワードは設定から {age} 日が経過していました。)")
+        }
+        (false, Some(age)) => format!(
+            "以前のパスワードは設定から {age} 日が経過していました。\n\
+             このアカウントでは、パスワードの有効期間は {limit} 日までと定められています。"
+        ),
+        (false, None) => {
+            format!("以前のパスワードは、このアカウントで定められた有効期間の {limit} 日を過ぎていました。")
+        }
+    };
+    let email = format!(
+        "\
+{user_name} 様
+
+AWS マネジメントコンソールへのサインインに使うパスワードをリセットしました。
+
+    アカウント:      {account_id}
+    ユーザー名:      {user_name}
+    サインイン URL:  {sign_in_url}
+
+■ 理由
+{why}
+
+■ 変わったこと
+以前のパスワードは使えなくなりました。
+アクセスキーと MFA デバイスはこれまでどおり使えます。
+
+■ 必要な操作
+1. 新しいパスワードを取得します。AWS Secrets Manager に保存されています。
+
+       シークレットの名前:  {secret_name}
+       リージョン:          {region}
+
+   AWS CLI を使う場合は、次のコマンドを実行します。
+   表示される \"password\" の値が新しいパスワードです。
+
+       {read_secret}
+
+   別の方法でこのアカウントのコンソールにサインインできる場合は、リージョン
+   {region} の Secrets Manager を開き、上記のシークレットを選んで
+   「シークレットの値を取得する」(Retrieve secret value) を選択します。
+
+2. 上記の URL を開き、アカウント、ユーザー名、新しいパスワードを入力して
+   サインインします。
+
+3. サインインすると、ご自身で決めたパスワードへの変更を求められます。
+   変更が済むまで、コンソールは使えません。
+
+■ シークレットを参照できない場合
+このパスワードのほかにアカウントへのアクセス手段がない場合や、アクセスを
+拒否された場合は、{whom_to_ask}
+
+■ 心当たりがない場合
+すぐにセキュリティ担当者に連絡してください。
+{NEVER_SEND_A_PASSWORD}",
+        sign_in_url = it.partition.sign_in_url(account_id),
+        secret_name = secret_arn.name(),
+        region = secret_arn.region(),
+        read_secret = command::read_secret(secret_arn),
+        whom_to_ask = whom_to_ask(support),
+    );
+    Text {
+        subject: subject_around([
+            "AWS パスワードをリセットしました: ",
+            user_name.as_str(),
+            &format!(" ({account_id})"),
+        ]),
+        email,
+        sms: sms_around([
+            &format!("AWS {account_id}: "),
+            user_name.as_str(),
+            " のパスワードをリセットしました。詳細はメールで。",
+        ]),
+    }
+}
+
+fn password_expiring(it: &PasswordExpiring<'_>, support: Option<&str>) -> Text {
+    let PasswordExpiring { account_id, user_name, .. } = it;
+    let deadline = match it.days_left() {
+        0 => "本日中".to_owned(),
+        left => format!("{left} 日以内"),
+    };
+    let email = format!(
+        "\
+{user_name} 様
+
+AWS マネジメントコンソールへのサインインに使うパスワードの有効期間が、
+まもなく終わります。
+
+    アカウント:      {account_id}
+    ユーザー名:      {user_name}
+    サインイン URL:  {sign_in_url}
+
+■ 理由
+現在のパスワードは設定から {age} 日が経過しています。
+このアカウントでは、パスワードの有効期間は {limit} 日までと定められています。
+
+■ 必要な操作
+{deadline}に、パスワードを変更してください。
+
+1. 上記の URL からサインインします。
+2. 画面右上のユーザー名を選び、「セキュリティ認証情報」(Security credentials) を
+   選択します。
+3. 「パスワードを更新」(Update password) を選択します。
+
+変更がない場合、パスワードはリセットされ、新しいパスワードを取得するまで
+サインインできなくなります。
+
+■ お問い合わせ
+ご不明な点は、{whom_to_ask}
+
+{NEVER_SEND_A_PASSWORD}",
+        sign_in_url = it.partition.sign_in_url(account_id),
+        age = it.password_age_days,
+        limit = it.max_password_age_days,
+        whom_to_ask = whom_to_ask(support),
+    );
+    Text {
+        subject: subject_around([
+            "AWS パスワードを変更してください: ",
+            user_name.as_str(),
+            &format!(" ({account_id})"),
+        ]),
+        email,
+        sms: sms_around([
+            &format!("AWS {account_id}: "),
+            user_name.as_str(),
+            &format!(" のパスワードを、{deadline}に変更してください。"),
+        ]),
+    }
+}
+
+fn sweep_held(it: &SweepHeld<'_>) -> Text {
+    let account_id = it.account_id;
+    let count = it.users.len();
+    let listed = it.users.iter().take(LISTED_USERS);
+    let mut list = indented(listed.map(|HeldUser { user_name, password_age_days }| match password_age_days {
+        Some(age) => format!("{user_name}  ({age} 日)"),
+        None => user_name.to_string(),
+    }));
+    if count > LISTED_USERS {
+        list += &indented([format!("… ほか {} 名", count - LISTED_USERS)]);
+    }
+    let email = format!(
+        "\
+AWS アカウント {account_id} で、コンソールパスワードの有効期間を過ぎた
+ユーザーが {count} 名見つかりました。承認なしで一度にリセットできる上限の
+{limit} 名を超えているため、いずれのパスワードもリセットしていません。
+{finding}
+■ 実行した場合の結果を確認するには
+    {rehearse}
+
+■ 承認するには
+    {approve}
+
+承認すると、対象のユーザーは新しいパスワードを取得するまでサインインでき
+なくなります。事前に本人へ知らせ、問い合わせ窓口の体制や時差にも配慮して
+ください。
+
+■ 特定のユーザーを対象から外すには
+IAM ユーザーに除外用のタグ (EXEMPT_TAG) を付けるか、名前を EXEMPT_USERS に
+追加してください。
+
+■ 対象のユーザー
+{list}",
+        limit = it.max_resets,
+        finding = finding(it.finding_id),
+        rehearse = command::rehearse(it),
+        approve = command::approve(it),
+    );
+    Text {
+        subject: format!("AWS {account_id}: {count} 名のパスワードリセットが承認待ちです"),
+        email,
+        sms: format!("AWS {account_id}: {count} 名のパスワードリセットが承認待ちです。詳細はメールで。"),
+    }
+}
+
+fn withheld_reason(withheld: &Withheld) -> String {
+    match withheld {
+        Withheld::AgeUnderHardExpiry { current, asked } => {
+            let current = current.map_or("none".to_owned(), |days| days.to_string());
+            format!(
+                "MaxPasswordAge {current} -> {asked} は適用していません。HardExpiry が有効なため、{asked} 日を超えた\
+                 パスワードのユーザーがただちにサインインできなくなります。HardExpiry を無効にするか、該当する\
+                 パスワードを変更したうえで設定してください。"
+            )
+        }
+        Withheld::BeyondLimit { setting, asked, limit } => {
+            format!("{setting} に {asked} が求められていますが、IAM の上限は {limit} です。")
+        }
+    }
+}
+
+fn policy_strengthened(it: &PolicyStrengthened<'_>) -> Text {
+    let account_id = it.account_id;
+    let changes = match it.changes {
+        [] => "    なし\n".to_owned(),
+        changes => indented(changes),
+    };
+    let withheld = match it.withheld {
+        [] => String::new(),
+        withheld => {
+            let reasons = indented(withheld.iter().map(withheld_reason));
+            format!("\n■ 求められたが適用しなかった設定\n{reasons}")
+        }
+    };
+    let email = format!(
+        "\
+セキュリティコントロールの要件に合わせて、AWS アカウント {account_id} の
+パスワードポリシーを強化しました。
+{finding}
+■ 変更した設定
+{changes}{withheld}
+■ 影響
+多くの設定は、ユーザーが次にパスワードを変更するときから適用されます。
+{expiry}",
+        expiry = if changes_age(it.changes) {
+            "MaxPasswordAge はただちに適用され、期間を過ぎたパスワードのユーザーは、\n\
+             次のサインイン時に変更が必要になります。\n"
+        } else {
+            ""
+        },
+        finding = finding(it.finding_id),
+    );
+    Text {
+        subject: format!("AWS {account_id}: パスワードポリシーを強化しました"),
+        email,
+        sms: format!("AWS {account_id}: パスワードポリシーを強化しました。詳細はメールで。"),
+    }
+}
+
+fn remediation_failed(it: &RemediationFailed<'_>) -> Text {
+    let account_id = it.account_id;
+    let (what, subject) = match it.failed {
+        Failed::Reset { user_name, .. } => (
+            format!(
+                "IAM ユーザー {user_name} のコンソールパスワードをリセットできなかったか、\n\
+                 本人に通知できませんでした。"
+            ),
+            ["リセット失敗: ", user_name.as_str(), ""],
+        ),
+        Failed::Policy => (
+            "セキュリティコントロールの要件に合わせてパスワードポリシーを強化できませんでした。".to_owned(),
+            ["パスワードポリシーを強化できませんでした", "", ""],
+        ),
+        Failed::Sweep => (
+            "ユーザーのパスワードの経過日数を確認できませんでした。".to_owned(),
+            ["パスワードを確認できませんでした", "", ""],
+        ),
+    };
+    let state = match it.failed {
+        Failed::Reset { secret_arn, .. } => {
+            let secret = secret_arn.map_or(String::new(), |arn| format!("\n    {arn}\n"));
+            format!(
+                "
+■ ユーザーはサインインできるか
+以前のパスワード、またはシークレット内のパスワードでサインインできます。
+後者のラベルは、リセットが中断した場合は AWSPENDING、完了した場合は
+AWSCURRENT です。
+{secret}"
+            )
+        }
+        Failed::Policy | Failed::Sweep => String::new(),
+    };
+    let log =
+        visible(it.request_id).map_or(String::new(), |id| format!("\n   ログはリクエスト ID {id} で検索できます。"));
+    let again = match command::retry(it) {
+        Some(command) => format!("次のコマンドを実行します。中断したところから再開します。\n\n       {command}"),
+        None => "デッドレターキューのイベントを再処理するか、検出結果が再び\n   届くのを待ちます。".to_owned(),
+    };
+    let email = format!(
+        "\
+{what}
+
+    アカウント:  {account_id}
+    原因:        {reason}
+{finding}{state}
+■ 対応
+1. 一時的な原因 (スロットリング、処理中の変更など) であれば、対応は不要です。
+   処理は自動的に再試行され、済んだ処理が繰り返されることはありません。
+
+2. この通知が再び届く場合は、原因を調べて取り除いてください。{log}
+
+3. その後、{again}
+",
+        reason = visible(Some(it.reason)).unwrap_or_else(|| "不明".to_owned()),
+        finding = visible(it.finding_id).map_or(String::new(), |id| format!("    検出結果:    {id}\n")),
+    );
+    let [before, name, after] = subject;
+    let before = format!("AWS {account_id}: {before}");
+    Text {
+        subject: subject_around([&before, name, after]),
+        email,
+        sms: sms_around([&before, name, &format!("{after}。詳細はメールで。")]),
+    }
+}
+
+fn finding(id: Option<&str>) -> String {
+    visible(id).map_or(String::new(), |id| format!("\n検出結果: {id}\n"))
+}

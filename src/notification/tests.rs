@@ -1,0 +1,646 @@
+use std::collections::BTreeSet;
+
+use proptest::option;
+use proptest::prelude::*;
+
+use super::*;
+use crate::account::password_policy::{PasswordPolicy, Requirement, merge};
+
+const FUNCTION: &str = "arn:aws:lambda:eu-central-1:123456789012:function:iam-password-remediator";
+const SECRET: &str =
+    "arn:aws:secretsmanager:eu-central-1:123456789012:secret:iam-console-password/123456789012/alice-AbCdEf";
+const LANGUAGES: [Language; 2] = [Language::En, Language::Ja];
+
+/// Owns what notifications borrow.
+struct World {
+    account_id: AccountId,
+    user_name: UserName,
+    secret_arn: SecretArn,
+    finding_id: Option<String>,
+    age: Option<u32>,
+    limit: u16,
+    forced: bool,
+    reason: String,
+    changes: Vec<Change>,
+    withheld: Vec<Withheld>,
+    held: usize,
+    partition: Partition,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        let policy = PasswordPolicy {
+            minimum_length: 8,
+            require_symbols: false,
+            require_numbers: true,
+            require_uppercase: true,
+            require_lowercase: true,
+            allow_users_to_change_password: true,
+            max_age_days: None,
+            reuse_prevention: None,
+            hard_expiry: Some(true),
+        };
+        let requirement = Requirement {
+            symbols: true,
+            minimum_length: Some(14),
+            reuse_prevention: Some(30),
+            max_age_days: Some(90),
+            ..Requirement::default()
+        };
+        let strengthening = merge(Some(&policy), &requirement);
+        Self {
+            account_id: "123456789012".parse().unwrap(),
+            user_name: "alice".parse().unwrap(),
+            secret_arn: SECRET.parse().unwrap(),
+            finding_id: Some("arn:aws:securityhub:eu-central-1:123456789012:finding/1".to_owned()),
+            age: Some(120),
+            limit: 90,
+            forced: false,
+            reason: "iam:UpdateLoginProfile answered AccessDenied".to_owned(),
+            changes: strengthening.changes,
+            withheld: strengthening.withheld,
+            held: 37,
+            partition: Partition::Aws,
+        }
+    }
+}
+
+impl World {
+    /// Hands every kind of notification to `look`, failures in all their variants.
+    fn each(&self, mut look: impl FnMut(Notification<'_>)) {
+        let Self { account_id, user_name, secret_arn, .. } = self;
+        let finding_id = self.finding_id.as_deref();
+        look(Notification::PasswordReset(PasswordReset {
+            account_id,
+            partition: self.partition,
+            user_name,
+            secret_arn,
+            finding_id,
+            password_age_days: self.age,
+            max_password_age_days: self.limit,
+            forced: self.forced,
+        }));
+        look(Notification::PasswordExpiring(PasswordExpiring {
+            account_id,
+            partition: self.partition,
+            user_name,
+            finding_id,
+            password_age_days: self.age.unwrap_or_default(),
+            max_password_age_days: self.limit,
+        }));
+        look(Notification::SweepHeld(SweepHeld {
+            account_id,
+            finding_id,
+            max_resets: 25,
+            users: &vec![HeldUser { user_name, password_age_days: self.age }; self.held],
+            function_arn: FUNCTION,
+        }));
+        look(Notification::PolicyStrengthened(PolicyStrengthened {
+            account_id,
+            finding_id,
+            changes: &self.changes,
+            withheld: &self.withheld,
+        }));
+        let failures = [
+            Failed::Reset { user_name, secret_arn: Some(secret_arn), forced: self.forced },
+            Failed::Reset { user_name, secret_arn: None, forced: self.forced },
+            Failed::Policy,
+            Failed::Sweep,
+        ];
+        for failed in failures {
+            look(Notification::RemediationFailed(RemediationFailed {
+                account_id,
+                failed,
+                reason: &self.reason,
+                finding_id,
+                request_id: Some("8f5e6d7c-0000-4000-8000-000000000000"),
+                function_arn: FUNCTION,
+            }));
+        }
+    }
+
+    fn message(&self, kind: Kind, wording: &Wording<'_>) -> Read {
+        let mut messages = Vec::new();
+        self.each(|notification| {
+            if notification.kind() == kind {
+                messages.push(Read::from(&notification.message(wording)));
+            }
+        });
+        messages.swap_remove(0)
+    }
+}
+
+/// A message as its receivers see it.
+struct Read {
+    subject: String,
+    attributes: BTreeMap<&'static str, String>,
+    default: Value,
+    email: String,
+    sms: String,
+    size: usize,
+}
+
+impl From<&Message> for Read {
+    fn from(message: &Message) -> Self {
+        let body: BTreeMap<String, String> = serde_json::from_str(&message.body).unwrap();
+        assert_eq!(body.keys().collect::<Vec<_>>(), ["default", "email", "sms"]);
+        let attributes = message.attributes.iter().map(|(key, value)| key.len() + "String".len() + value.len());
+        Self {
+            subject: message.subject.clone(),
+            attributes: message.attributes.clone(),
+            default: serde_json::from_str(&body["default"]).unwrap(),
+            email: body["email"].clone(),
+            sms: body["sms"].clone(),
+            size: message.body.len() + message.subject.len() + attributes.sum::<usize>(),
+        }
+    }
+}
+
+fn wording(language: Language) -> Wording<'static> {
+    Wording { language, support_contact: None }
+}
+
+fn keys(document: &Value) -> BTreeSet<&str> {
+    document.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+/// The basic GSM alphabet, as far as it is ASCII, without what counts double.
+fn is_gsm(character: char) -> bool {
+    character == '\n' || (matches!(character, ' '..='~') && !"[]{}\\^|~`".contains(character))
+}
+
+fn check(read: &Read, language: Language) {
+    assert!(!read.subject.is_empty() && read.subject.len() <= 99, "{}", read.subject);
+    assert!(!read.subject.starts_with(' ') && !read.subject.chars().any(char::is_control), "{}", read.subject);
+    assert!(read.attributes.values().all(|value| !value.is_empty()));
+    assert!(read.size <= 65_536, "{}", read.size);
+    assert!(!read.email.chars().any(|c| c.is_control() && c != '\n'));
+    assert!(read.email.lines().all(|line| line.trim_end() == line), "{}", read.email);
+    assert!(!read.email.contains("\n\n\n") && !read.email.starts_with('\n'), "{}", read.email);
+    assert!(read.email.ends_with('\n'));
+    assert!(!read.sms.contains('\n'));
+    match language {
+        Language::En => {
+            assert!(read.subject.is_ascii());
+            assert!(read.sms.len() <= 140 && read.sms.chars().all(is_gsm), "{}", read.sms);
+        }
+        Language::Ja => assert!(read.sms.encode_utf16().count() <= 70, "{}", read.sms),
+    }
+    for always in ["kind", "audience", "account_id"] {
+        assert_eq!(read.default[always], read.attributes[always].as_str());
+    }
+    assert!(read.default.as_object().unwrap().values().all(|value| !value.is_null()));
+}
+
+#[test]
+fn the_names_of_kinds_audiences_and_languages_are_stable() {
+    let table = Kind::ALL.map(|kind| (kind.as_str(), kind.audience().as_str()));
+    assert_eq!(
+        table,
+        [
+            ("password-reset", "user"),
+            ("password-expiring", "user"),
+            ("sweep-held", "operator"),
+            ("policy-strengthened", "operator"),
+            ("remediation-failed", "operator"),
+        ]
+    );
+    for language in LANGUAGES {
+        assert_eq!(language.as_str().parse(), Ok(language));
+    }
+    assert_eq!("de".parse::<Language>().unwrap_err().to_string(), "`de` is not a language of notifications (en, ja)");
+}
+
+#[test]
+fn the_document_for_programs_has_the_fields_that_apply_and_no_others() {
+    let common = ["kind", "audience", "account_id", "finding_id"];
+    let table: [(Kind, &[&str]); 5] = [
+        (
+            Kind::PasswordReset,
+            &[
+                "user_name",
+                "secret_arn",
+                "region",
+                "password_age_days",
+                "max_password_age_days",
+                "forced",
+                "sign_in_url",
+            ],
+        ),
+        (
+            Kind::PasswordExpiring,
+            &["user_name", "password_age_days", "max_password_age_days", "days_left", "sign_in_url"],
+        ),
+        (Kind::SweepHeld, &["max_resets", "user_count", "users", "approval"]),
+        (Kind::PolicyStrengthened, &["changes", "withheld"]),
+        (Kind::RemediationFailed, &["failed", "user_name", "secret_arn", "reason"]),
+    ];
+    for (kind, specific) in table {
+        let expected: BTreeSet<&str> = common.iter().chain(specific).copied().collect();
+        let read = World::default().message(kind, &wording(Language::En));
+        assert_eq!(keys(&read.default), expected, "{kind}");
+    }
+}
+
+#[test]
+fn a_field_that_does_not_apply_is_left_out() {
+    let world = World { age: None, finding_id: None, ..World::default() };
+    let document = world.message(Kind::PasswordReset, &wording(Language::En)).default;
+    assert!(!keys(&document).contains("password_age_days") && !keys(&document).contains("finding_id"));
+    let held = world.message(Kind::SweepHeld, &wording(Language::En)).default;
+    assert_eq!(held["users"][0], json!({ "user_name": "alice" }));
+}
+
+#[test]
+fn the_document_of_a_reset_says_where_the_password_is_and_why() {
+    let document = World::default().message(Kind::PasswordReset, &wording(Language::En)).default;
+    assert_eq!(
+        document,
+        json!({
+            "kind": "password-reset",
+            "audience": "user",
+            "account_id": "123456789012",
+            "user_name": "alice",
+            "secret_arn": SECRET,
+            "region": "eu-central-1",
+            "finding_id": "arn:aws:securityhub:eu-central-1:123456789012:finding/1",
+            "password_age_days": 120,
+            "max_password_age_days": 90,
+            "forced": false,
+            "sign_in_url": "https://123456789012.signin.aws.amazon.com/console",
+        })
+    );
+}
+
+#[test]
+fn only_messages_for_a_user_carry_the_users_name_as_an_attribute() {
+    World::default().each(|notification| {
+        let attributes = notification.message(&wording(Language::En)).attributes;
+        let audience = notification.kind().audience();
+        let expected = (audience == Audience::User).then_some("alice");
+        assert_eq!(attributes.get("user_name").map(String::as_str), expected, "{}", notification.kind());
+        assert_eq!(attributes["audience"], audience.as_str());
+        assert_eq!(attributes["account_id"], "123456789012");
+    });
+}
+
+#[test]
+fn the_email_about_a_reset_says_all_that_a_user_has_to_know() {
+    let command = format!(
+        "aws secretsmanager get-secret-value --secret-id {SECRET} --query SecretString --output text --region eu-central-1"
+    );
+    let common =
+        [&command, "iam-console-password/123456789012/alice\n", "https://123456789012.signin.aws.amazon.com/console"];
+    for (language, facts) in [
+        (
+            Language::En,
+            [
+                "has been reset",
+                "120 days old",
+                "at most 90 days old",
+                "old password no longer works",
+                "Region:  eu-central-1",
+                "Retrieve secret value",
+                "choose a password of your own",
+                "ask the administrators",
+                "Tell your security team",
+                "Do not reply to this message with a\npassword",
+            ],
+        ),
+        (
+            Language::Ja,
+            [
+                "リセットしました",
+                "120 日が経過",
+                "90 日まで",
+                "以前のパスワードは使えなくなりました",
+                "リージョン:          eu-central-1",
+                "シークレットの値を取得する",
+                "ご自身で決めたパスワードへの変更",
+                "管理者にお問い合わせください",
+                "セキュリティ担当者に連絡",
+                "パスワードを送らないでください",
+            ],
+        ),
+    ] {
+        let email = World::default().message(Kind::PasswordReset, &wording(language)).email;
+        for fact in common.iter().chain(&facts) {
+            assert!(email.contains(fact), "{fact}\n{email}");
+        }
+    }
+}
+
+#[test]
+fn why_a_password_was_reset_depends_on_who_asked_and_what_is_known() {
+    for (forced, age, expected) in [
+        (false, Some(1), "Your old password was 1 day old. In this account"),
+        (false, None, "may be at most 90 days old, and yours was older."),
+        (true, None, "An administrator asked for this reset.\n"),
+        (true, Some(3), "An administrator asked for this reset. Your old password was 3 days old."),
+    ] {
+        let world = World { age, forced, ..World::default() };
+        let email = world.message(Kind::PasswordReset, &wording(Language::En)).email;
+        assert!(email.contains(expected), "{email}");
+    }
+    for (forced, age, expected) in [
+        (false, None, "有効期間の 90 日を過ぎていました"),
+        (true, None, "管理者の依頼により"),
+        (true, Some(3), "設定から 3 日"),
+    ] {
+        let world = World { age, forced, ..World::default() };
+        let email = world.message(Kind::PasswordReset, &wording(Language::Ja)).email;
+        assert!(email.contains(expected), "{email}");
+    }
+}
+
+#[test]
+fn the_support_contact_is_one_line_and_stands_in_messages_to_users_alone() {
+    let contact = "Help desk,\r\n\u{202e}ext.\t4711 ";
+    for language in LANGUAGES {
+        let wording = Wording { language, support_contact: Some(contact) };
+        World::default().each(|notification| {
+            let email = Read::from(&notification.message(&wording)).email;
+            let is_there = email.contains("    Help desk, ext. 4711\n");
+            assert_eq!(is_there, notification.kind().audience() == Audience::User, "{email}");
+        });
+    }
+}
+
+#[test]
+fn a_support_contact_of_nothing_visible_is_none() {
+    let blank = Wording { language: Language::En, support_contact: Some(" \n\u{200b}") };
+    let email = World::default().message(Kind::PasswordReset, &blank).email;
+    assert!(email.contains("ask the administrators"), "{email}");
+}
+
+#[test]
+fn a_password_that_is_due_is_to_be_changed_today() {
+    for (age, en, ja) in [
+        (80, "Choose a new password within 10 days:", "10 日以内に、"),
+        (89, "Choose a new password within 1 day:", "1 日以内に、"),
+        (90, "Choose a new password today:", "本日中に、"),
+        (100, "Choose a new password today:", "本日中に、"),
+    ] {
+        let world = World { age: Some(age), ..World::default() };
+        assert!(world.message(Kind::PasswordExpiring, &wording(Language::En)).email.contains(en));
+        assert!(world.message(Kind::PasswordExpiring, &wording(Language::Ja)).email.contains(ja));
+    }
+}
+
+#[test]
+fn a_held_sweep_comes_with_the_command_that_approves_it() {
+    let invoke = format!(
+        "aws lambda invoke --function-name {FUNCTION} --region eu-central-1 \
+         --cli-binary-format raw-in-base64-out --cli-read-timeout 0 --payload "
+    );
+    for language in LANGUAGES {
+        let read = World::default().message(Kind::SweepHeld, &wording(language));
+        for event in [
+            r#"'{"action":"sweep","account_id":"123456789012","max_resets":37}' answer.json"#,
+            r#"'{"action":"sweep","account_id":"123456789012","max_resets":37,"dry_run":true}' answer.json"#,
+        ] {
+            assert!(read.email.contains(&format!("    {invoke}{event}\n")), "{}", read.email);
+        }
+        let approval = json!({ "action": "sweep", "account_id": "123456789012", "max_resets": 37 });
+        assert_eq!(read.default["approval"], approval);
+        assert_eq!(read.email.matches("    alice  (120 ").count(), 37);
+    }
+}
+
+#[test]
+fn a_long_list_of_users_is_cut_and_says_by_how_much() {
+    let longest = "w".repeat(64);
+    let world = World {
+        held: 5_000,
+        user_name: longest.parse().unwrap(),
+        finding_id: Some("f".repeat(5_000)),
+        ..World::default()
+    };
+    for (language, more) in [(Language::En, "    ... and 4800 more\n"), (Language::Ja, "    … ほか 4800 名\n")] {
+        let read = world.message(Kind::SweepHeld, &wording(language));
+        check(&read, language);
+        assert!(read.email.ends_with(more));
+        assert_eq!(read.default["user_count"], 5_000);
+        assert_eq!(read.default["users"].as_array().unwrap().len(), LISTED_USERS);
+        assert_eq!(read.default["approval"]["max_resets"], 5_000);
+    }
+}
+
+#[test]
+fn a_function_is_named_so_that_a_shell_takes_it_as_one_word() {
+    for (given, shown) in [
+        (FUNCTION, format!("--function-name {FUNCTION} --region eu-central-1 ")),
+        (&format!("{FUNCTION}:$LATEST"), format!("--function-name {FUNCTION} --region eu-central-1 ")),
+        (&format!("{FUNCTION}:live"), format!("--function-name {FUNCTION}:live --region eu-central-1 ")),
+        ("remediator", "--function-name remediator --cli".to_owned()),
+        ("a; rm -rf $HOME '", "--function-name arm-rfHOME --cli".to_owned()),
+    ] {
+        let account_id = "123456789012".parse().unwrap();
+        let held =
+            SweepHeld { account_id: &account_id, finding_id: None, max_resets: 0, users: &[], function_arn: given };
+        assert!(command::approve(&held).contains(&shown), "{}", command::approve(&held));
+    }
+}
+
+#[test]
+fn a_stricter_policy_is_told_as_before_and_after_and_with_what_was_withheld() {
+    for (language, withheld) in [
+        (Language::En, "MaxPasswordAge none -> 90 was left undone because HardExpiry is on"),
+        (Language::Ja, "MaxPasswordAge none -> 90 は適用していません。HardExpiry が有効なため"),
+    ] {
+        let read = World::default().message(Kind::PolicyStrengthened, &wording(language));
+        for line in ["    MinimumPasswordLength 8 -> 14\n", "    RequireSymbols false -> true\n", withheld] {
+            assert!(read.email.contains(line), "{}", read.email);
+        }
+        assert_eq!(
+            read.default["changes"],
+            json!([
+                "MinimumPasswordLength 8 -> 14",
+                "RequireSymbols false -> true",
+                "PasswordReusePrevention none -> 24"
+            ])
+        );
+        assert_eq!(read.default["withheld"].as_array().unwrap().len(), 2);
+    }
+}
+
+#[test]
+fn that_an_age_counts_at_once_is_said_only_if_it_was_changed() {
+    let asked = Requirement { max_age_days: Some(90), ..Requirement::default() };
+    let with_age = World { changes: merge(None, &asked).changes, ..World::default() };
+    for (language, sentence) in [(Language::En, "counts at once"), (Language::Ja, "ただちに適用され、")] {
+        let said = |world: &World| world.message(Kind::PolicyStrengthened, &wording(language)).email.contains(sentence);
+        assert!(said(&with_age) && !said(&World::default()));
+    }
+}
+
+#[test]
+fn a_forced_reset_is_tried_again_as_a_forced_one() {
+    let world = World { forced: true, ..World::default() };
+    let email = world.message(Kind::RemediationFailed, &wording(Language::En)).email;
+    let event = r#"'{"action":"reset","account_id":"123456789012","user_name":"alice","force":true}'"#;
+    assert!(email.contains(event), "{email}");
+}
+
+#[test]
+fn a_failure_says_what_failed_why_and_what_to_do() {
+    for language in LANGUAGES {
+        World::default().each(|notification| {
+            let Notification::RemediationFailed(failure) = &notification else { return };
+            let read = Read::from(&notification.message(&wording(language)));
+            assert!(read.email.contains("iam:UpdateLoginProfile answered AccessDenied\n"), "{}", read.email);
+            assert!(read.email.contains("8f5e6d7c-0000-4000-8000-000000000000"), "{}", read.email);
+            let (failed, retry, secret) = match failure.failed {
+                Failed::Reset { secret_arn, .. } => (
+                    "reset",
+                    r#"'{"action":"reset","account_id":"123456789012","user_name":"alice"}'"#,
+                    secret_arn.is_some(),
+                ),
+                Failed::Policy => ("policy", "", false),
+                Failed::Sweep => ("sweep", r#"'{"action":"sweep","account_id":"123456789012"}'"#, false),
+            };
+            assert_eq!(read.default["failed"], failed);
+            assert!(read.email.contains(retry), "{}", read.email);
+            assert_eq!(read.email.contains(SECRET), secret, "{}", read.email);
+        });
+    }
+}
+
+#[test]
+fn china_and_govcloud_sign_in_elsewhere() {
+    for (partition, host) in
+        [(Partition::AwsCn, "signin.amazonaws.cn"), (Partition::AwsUsGov, "signin.amazonaws-us-gov.com")]
+    {
+        let world = World { partition, ..World::default() };
+        let email = world.message(Kind::PasswordReset, &wording(Language::En)).email;
+        assert!(email.contains(&format!("https://123456789012.{host}/console\n")), "{email}");
+    }
+}
+
+#[test]
+fn the_longest_names_are_cut_in_subject_and_sms_and_nowhere_else() {
+    let longest = "w".repeat(64);
+    let world = World { user_name: longest.parse().unwrap(), ..World::default() };
+    for language in LANGUAGES {
+        let read = world.message(Kind::PasswordReset, &wording(language));
+        check(&read, language);
+        assert!(read.subject.contains("ww...") && read.subject.contains("123456789012"), "{}", read.subject);
+        assert!(read.sms.contains("ww"), "{}", read.sms);
+        assert!(read.email.contains(&longest));
+    }
+}
+
+#[test]
+fn names_of_usual_length_stand_in_subject_and_sms_in_full() {
+    let world = World { user_name: "maximilian.mustermann".parse().unwrap(), ..World::default() };
+    for language in LANGUAGES {
+        for kind in [Kind::PasswordReset, Kind::PasswordExpiring, Kind::RemediationFailed] {
+            let read = world.message(kind, &wording(language));
+            for text in [&read.subject, &read.sms] {
+                assert!(text.contains("maximilian.mustermann"), "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_text_from_outside_becomes_one_short_line() {
+    for (text, line) in [
+        ("", ""),
+        (" \t\r\n", ""),
+        ("one\ntwo\r\n\r\n three ", "one two three"),
+        ("a\u{0}b\u{1b}[31mc", "a b [31mc"),
+        ("a\u{2028}b\u{85}c", "a b c"),
+        ("\u{202e}a\u{feff}b\u{200b} \u{ffff}", "ab"),
+        ("ヘルプデスク", "ヘルプデスク"),
+    ] {
+        assert_eq!(one_line(text), line);
+    }
+    assert_eq!(one_line(&"ä".repeat(1_000)), "ä".repeat(1_000));
+    assert_eq!(one_line(&"ä".repeat(1_001)), "ä".repeat(1_000) + "…");
+}
+
+#[test]
+fn the_arn_of_a_secret_gives_its_region_and_name() {
+    for (resource, name) in [
+        ("iam-console-password/123456789012/alice-AbCdEf", "iam-console-password/123456789012/alice"),
+        ("p/123456789012/x-abcdef/console-Zz09aA", "p/123456789012/x-abcdef/console"),
+        ("without-suffix", "without"),
+        ("a-AbCdEf", "a"),
+        ("-AbCdEf", "-AbCdEf"),
+        ("short", "short"),
+    ] {
+        let arn = format!("arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:{resource}");
+        let parsed: SecretArn = arn.parse().unwrap();
+        assert_eq!((parsed.as_str(), parsed.region(), parsed.name()), (arn.as_str(), "cn-north-1", name));
+    }
+}
+
+#[test]
+fn what_is_no_arn_of_a_secret_is_refused() {
+    for text in [
+        "",
+        "Abcdef2!Abcdef2!",
+        "arn:aws:secretsmanager:eu-central-1:123456789012:secret:",
+        "arn:aws:secretsmanager::123456789012:secret:a-AbCdEf",
+        "arn:aws:secretsmanager:eu-central-1:12345678901:secret:a-AbCdEf",
+        "arn:aws:kms:eu-central-1:123456789012:secret:a-AbCdEf",
+        "arn:azure:secretsmanager:eu-central-1:123456789012:secret:a-AbCdEf",
+        "arn:aws:secretsmanager:eu-central-1:123456789012:secret:a;b-AbCdEf",
+        "arn:aws:secretsmanager:eu-central-1:123456789012:secret:a b",
+        "arn:aws:secretsmanager:eu-central-1:123456789012:secret:a\n",
+        "arn:aws:secretsmanager:eu-central-1;ls:123456789012:secret:a",
+        "arn:aws:secretsmanager:eu-central-1:123456789012:secret:a:b",
+    ] {
+        assert!(text.parse::<SecretArn>().is_err(), "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_message_keeps_within_what_sns_takes(
+        user_name in "[A-Za-z0-9+=,.@_-]{1,64}",
+        account_id in "[0-9]{12}",
+        finding_id: Option<String>,
+        age: Option<u32>,
+        limit in 1..=1095_u16,
+        forced: bool,
+        reason: String,
+        support_contact: Option<String>,
+        held in prop_oneof![0..300_usize, Just(5_000)],
+    ) {
+        let world = World {
+            user_name: user_name.parse().unwrap(),
+            account_id: account_id.parse().unwrap(),
+            finding_id,
+            age,
+            limit,
+            forced,
+            reason,
+            held,
+            ..World::default()
+        };
+        for language in LANGUAGES {
+            let wording = Wording { language, support_contact: support_contact.as_deref() };
+            world.each(|notification| check(&Read::from(&notification.message(&wording)), language));
+        }
+    }
+
+    #[test]
+    fn a_text_from_outside_never_breaks_a_line(text in option::of("\\PC{0,20}[\u{0}-\u{20}\u{80}-\u{a0}]{0,3}\\PC*")) {
+        let line = one_line(&text.unwrap_or_default());
+        let breaks = line.contains(|c: char| c.is_control() || c == '\u{2028}' || c == '\u{2029}');
+        prop_assert!(!breaks);
+        prop_assert_eq!(line.trim(), line.as_str());
+        prop_assert!(line.chars().count() <= LONGEST_LINE + 1);
+    }
+
+    #[test]
+    fn no_generated_password_is_the_arn_of_a_secret(length in 8..=128_u8) {
+        use crate::account::password_policy::EffectivePolicy;
+        use crate::password::{GenerationRules, Password};
+
+        let rules = GenerationRules::new(length, &EffectivePolicy::AwsDefault);
+        prop_assert!(Password::generate(&rules).unwrap().reveal().parse::<SecretArn>().is_err());
+    }
+}

@@ -1,0 +1,549 @@
+//! The reset protocol: store, apply, confirm, announce.
+//!
+//! The old password cannot be had back, so recovery only ever goes forward.
+//! The state lives in the labels of the secret's versions ([`crate::secret`])
+//! and in IAM; a run keeps nothing that a later run needs. [`next`] looks at
+//! that state and says what comes next; [`Reset::run`] does it, one call to AWS
+//! at a time, until there is nothing left to do.
+//!
+//! | step | labels after it | the working password after a crash here | how a later run goes on |
+//! | --- | --- | --- | --- |
+//! | [`Create`](Step::Create) | none | the one the user knows | creates nothing twice, goes on |
+//! | [`Store`](Step::Store) | `AWSPENDING`, `unannounced` | the one the user knows | finds the version, applies it |
+//! | [`Apply`](Step::Apply) | the same | the pending version | applies the same password again |
+//! | [`Promote`](Step::Promote) | + `AWSCURRENT` | the pending version | applies it again |
+//! | [`Announce`](Step::Announce) | − `AWSPENDING` | the current version | sends the message again |
+//! | [`finish`] | − `unannounced` | the current version | sees that all is done |
+//!
+//! Three facts carry the proof that nobody is locked out:
+//!
+//! * **Labelled before applied.** A password is set only after the version
+//!   that holds it stands under a label that no other version can take over
+//!   (`unannounced-…`), and keeps it until it is `AWSCURRENT` and announced, or
+//!   until a later version has been applied, promoted and announced.
+//! * **One version for one replacement.** The version's id is derived from the
+//!   user and from the date of the password it replaces. Copies that race
+//!   collide in `PutSecretValue`; the loser reads and uses the winner's
+//!   password. So all of them apply the same password.
+//! * **A demand for a change tells whose password is in force.** This program
+//!   never sets a password without `PasswordResetRequired`. While that is false,
+//!   the password in force was chosen by someone else, and is known to them.
+//!
+//! IAM may refuse to set a password again that it has already taken
+//! (`PasswordReusePrevention`). A refused password that satisfies the policy,
+//! while a change is demanded, therefore has been applied already; any other
+//! refused password is given up, and the next attempt's version takes its place.
+
+use std::collections::BTreeSet;
+use std::time::Duration as StdDuration;
+
+use time::{Duration, OffsetDateTime};
+use tokio::time::sleep;
+
+use crate::account::password_policy::EffectivePolicy;
+use crate::aws::{Account, CallError, Created, LabelMoved, PasswordSet, ReadBack, Stored};
+use crate::identity::{UserId, UserName};
+use crate::notification::SecretArn;
+use crate::password::{GenerationRules, NoRandomness, Password};
+use crate::secret::{self, CURRENT, PENDING, SecretName, SecretState, Token};
+
+/// A secret changed within this time may have a run at work on it.
+const AT_WORK: Duration = Duration::seconds(10);
+/// How often and how long a run waits for another one that is at work.
+const PATIENCE: [StdDuration; 6] = [
+    StdDuration::from_millis(200),
+    StdDuration::from_millis(300),
+    StdDuration::from_millis(500),
+    StdDuration::from_millis(1000),
+    StdDuration::from_millis(1500),
+    StdDuration::from_millis(1500),
+];
+/// No run lives longer than this: Lambda's limit.
+const LONGEST_RUN: Duration = Duration::minutes(15);
+/// A credential report is at most this old, so a newer one shows a reset.
+const REPORT_LAG: Duration = Duration::hours(4);
+/// What IAM answers may lag behind what it was told for this long: a change
+/// that is not yet demanded may have been demanded.
+const SETTLING: Duration = Duration::minutes(1);
+/// EventBridge delivers an event again for up to a day.
+const REDELIVERED: Duration = Duration::days(1);
+/// How many passwords may be refused for one replacement before a person has
+/// to look.
+const MOST_ATTEMPTS: u32 = 16;
+/// How many steps a run may take; an undisturbed one takes five.
+const MOST_STEPS: usize = 40;
+
+/// What is known before a step: what AWS showed, and what this run has done.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// The user's id.
+    pub user_id: UserId,
+    /// When the password in force was set, as far as the credential report
+    /// knows; it may be [`REPORT_LAG`] behind.
+    pub changed: OffsetDateTime,
+    /// When the credential report was made.
+    pub reported: OffsetDateTime,
+    /// Whether that password is too old.
+    pub stale: bool,
+    /// Whether a person asked for the reset, whatever the password's age.
+    pub force: bool,
+    /// Whether the login profile demands a change at the next sign-in.
+    pub reset_required: bool,
+    /// The user's secret, if there is one.
+    pub secret: Option<SecretState>,
+    /// What the time was when all this was read.
+    pub now: OffsetDateTime,
+    /// The version that this run stored or has waited for long enough.
+    pub claimed: Option<Token>,
+    /// The version whose password is known to have been applied.
+    pub applied: Option<Token>,
+    /// Versions that cannot be used: refused by IAM, unreadable, or without
+    /// labels though their ids are taken.
+    pub given_up: BTreeSet<Token>,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Create the secret.
+    Create,
+    /// Take the secret out of its scheduled deletion.
+    Restore,
+    /// Generate a password and store it as this version, pending.
+    Store(Token),
+    /// Another run is at work on this version: see whether it finishes.
+    Wait(Token),
+    /// Make this version's password the user's.
+    Apply(Token),
+    /// Make this version the current one.
+    Promote(Token),
+    /// Confirm this version, and tell the user.
+    Announce(Token),
+    /// Nothing is left to do.
+    Done(Verdict),
+    /// Every attempt was refused.
+    GiveUp,
+}
+
+/// Why nothing is left to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The password is not too old, and nobody insisted.
+    Fresh,
+    /// The password in force is the one in the secret, or was when it was set.
+    AlreadyReset,
+    /// The user cannot sign in to the console any more.
+    NoConsolePassword,
+}
+
+/// Decides the next step. The same observation always gives the same step.
+#[must_use]
+pub fn next(observed: &Observed) -> Step {
+    let Some(secret) = &observed.secret else {
+        return if observed.is_demanded() { Step::Create } else { Step::Done(Verdict::Fresh) };
+    };
+    let step = next_in(observed, secret);
+    let leaves_it_alone = step == Step::Done(Verdict::Fresh) || step == Step::GiveUp;
+    if secret.deleted && !leaves_it_alone { Step::Restore } else { step }
+}
+
+fn next_in(observed: &Observed, secret: &SecretState) -> Step {
+    let current = secret.our_holder(CURRENT);
+
+    if let Some(version) = &observed.applied {
+        return if current.as_ref() == Some(version) {
+            Step::Announce(version.clone())
+        } else {
+            Step::Promote(version.clone())
+        };
+    }
+
+    // Was our latest password applied? If a change is demanded, and nobody
+    // set a password after we last touched the secret, it may have been.
+    let in_doubt =
+        observed.reset_required && secret.last_changed.is_none_or(|touched| observed.changed <= touched + LONGEST_RUN);
+    let newest = observed.newest_attempt(secret);
+
+    let pending = secret.our_holder(PENDING).filter(|version| !observed.given_up.contains(version));
+    if let Some(version) = pending {
+        let replaces_the_same = newest.as_ref().is_some_and(|(_, newest)| *newest == version);
+        if observed.others_may_be_at_work(secret, &version) {
+            return Step::Wait(version);
+        }
+        if in_doubt || (observed.is_demanded() && replaces_the_same) {
+            return Step::Apply(version);
+        }
+    }
+
+    if let Some(version) = &current {
+        let confirmed = !secret.has(version, PENDING);
+        if confirmed && secret.is_unannounced(version) && in_doubt {
+            return if observed.others_may_be_at_work(secret, version) {
+                Step::Wait(version.clone())
+            } else {
+                Step::Announce(version.clone())
+            };
+        }
+        let touched = |within: Duration| secret.last_changed.is_some_and(|at| observed.now - at < within);
+        match &newest {
+            // We replaced that very password, and the report lags behind.
+            Some((_, newest)) if newest == version && confirmed => {
+                let report_would_show = secret.last_changed.is_some_and(|at| observed.reported > at + REPORT_LAG);
+                let once_more =
+                    if observed.force { !observed.reset_required && !touched(SETTLING) } else { report_would_show };
+                if !once_more {
+                    return Step::Done(Verdict::AlreadyReset);
+                }
+            }
+            // The report shows our own reset, and the user has not signed in.
+            _ if confirmed && !observed.stale => {
+                let not_signed_in = in_doubt && observed.now - observed.changed < REDELIVERED;
+                if not_signed_in || touched(SETTLING) {
+                    return Step::Done(Verdict::AlreadyReset);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    if !observed.is_demanded() {
+        return Step::Done(Verdict::Fresh);
+    }
+    let first = newest.map_or(0, |(attempt, _)| attempt + 1);
+    let free = (first..MOST_ATTEMPTS).map(|attempt| observed.token(attempt));
+    match free.into_iter().find(|token| !observed.given_up.contains(token)) {
+        Some(token) => Step::Store(token),
+        None => Step::GiveUp,
+    }
+}
+
+impl Observed {
+    fn is_demanded(&self) -> bool {
+        self.stale || self.force
+    }
+
+    fn token(&self, attempt: u32) -> Token {
+        Token::derive(&self.user_id, self.changed, attempt)
+    }
+
+    /// The latest labelled version that was made to replace the password that
+    /// is, as far as we know, in force.
+    fn newest_attempt(&self, secret: &SecretState) -> Option<(u32, Token)> {
+        (0..MOST_ATTEMPTS)
+            .map(|attempt| (attempt, self.token(attempt)))
+            .filter(|(_, token)| secret.is_labelled(token))
+            .next_back()
+    }
+
+    fn others_may_be_at_work(&self, secret: &SecretState, version: &Token) -> bool {
+        let recent = secret.last_changed.is_some_and(|touched| (self.now - touched).abs() < AT_WORK);
+        recent && self.claimed.as_ref() != Some(version)
+    }
+}
+
+/// A user's reset: who it is about, and by which rules.
+#[derive(Debug)]
+pub struct Reset<'a> {
+    /// The account that the user is in.
+    pub account: &'a Account,
+    /// The user's name as IAM writes it.
+    pub user: &'a UserName,
+    /// The name of the user's secret.
+    pub secret_name: &'a SecretName,
+    /// Where the user signs in; stored with the password.
+    pub sign_in_url: &'a str,
+    /// The key that encrypts the secret; none for the one that AWS manages.
+    pub kms_key_id: Option<&'a str>,
+    /// The least length of a generated password.
+    pub password_length: u8,
+    /// Whether the user must first be allowed to change their password.
+    pub grant: bool,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The password was reset and announced; [`finish`] is left to do.
+    Announced(Finish),
+    /// Nothing was to be done.
+    Nothing {
+        /// Why.
+        verdict: Verdict,
+        /// The secret that holds the user's password, if there is one.
+        secret_arn: Option<SecretArn>,
+    },
+}
+
+/// What is left to do when the user has been told: to note that down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finish {
+    /// The secret's ARN.
+    pub secret_arn: SecretArn,
+    versions: Vec<Token>,
+}
+
+/// Why a reset did not come to its end. What was done stays done, and the next
+/// run goes on from there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ResetError {
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The system gave no random numbers.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+    /// IAM refused every password.
+    #[error(
+        "IAM refused {MOST_ATTEMPTS} passwords that satisfy the account's policy; \
+         the password is unchanged: look at the account's password policy, then run the reset again"
+    )]
+    Refused,
+    /// Other runs kept changing the secret.
+    #[error("the secret kept changing while it was worked on; the next run goes on from where it is")]
+    Unsettled,
+}
+
+/// Notes down that the user has been told: the reset is over.
+///
+/// # Errors
+///
+/// A call that failed; a later run would tell the user again.
+pub async fn finish(account: &Account, secret_name: &SecretName, finish: &Finish) -> Result<(), CallError> {
+    // The announced version comes last: while it has its label, a later run
+    // looks after what is left of the others.
+    for version in &finish.versions {
+        account.secrets.drop_label(secret_name, &version.unannounced(), version).await?;
+    }
+    Ok(())
+}
+
+/// What this run keeps between its steps.
+struct Run {
+    observed: Observed,
+    policy: EffectivePolicy,
+    held: Option<(Token, Password)>,
+    grant: bool,
+}
+
+impl Reset<'_> {
+    /// Takes every step up to the message, which `announce` sends.
+    ///
+    /// `announce` is given the secret's ARN. It is called once in a run, and
+    /// only when the secret's current version is the user's password.
+    ///
+    /// # Errors
+    ///
+    /// See [`ResetError`]. The working password then is the one the user knows,
+    /// or one that stands labelled in the secret.
+    pub async fn run<A>(&self, observed: Observed, policy: EffectivePolicy, announce: A) -> Result<Outcome, ResetError>
+    where
+        A: AsyncFnOnce(&SecretArn) -> Result<(), CallError>,
+    {
+        let mut run = Run { observed, policy, held: None, grant: self.grant };
+        for _ in 0..MOST_STEPS {
+            let step = next(&run.observed);
+            tracing::debug!(?step, "next step of the reset");
+            self.grant_for(&mut run, &step).await?;
+            match step {
+                Step::Create => self.create(&mut run).await?,
+                Step::Restore => {
+                    self.account.secrets.restore(self.secret_name).await?;
+                    self.look_again(&mut run).await?;
+                }
+                Step::Store(token) => self.store(&mut run, token).await?,
+                Step::Wait(version) => self.wait(&mut run, version).await?,
+                Step::Apply(version) => {
+                    if let Some(verdict) = self.apply(&mut run, version).await? {
+                        return Ok(Outcome::Nothing { verdict, secret_arn: run.secret_arn() });
+                    }
+                }
+                Step::Promote(version) => self.promote(&mut run, &version).await?,
+                Step::Announce(version) => {
+                    let Some(arn) = run.secret_arn() else { continue };
+                    let confirm = self.confirm(&run, &version);
+                    let (confirmed, announced) = tokio::join!(confirm, announce(&arn));
+                    announced?;
+                    confirmed?;
+                    let mut versions = run.unannounced();
+                    versions.retain(|other| *other != version);
+                    versions.push(version);
+                    return Ok(Outcome::Announced(Finish { secret_arn: arn, versions }));
+                }
+                Step::Done(verdict) => {
+                    return Ok(Outcome::Nothing { verdict, secret_arn: run.secret_arn() });
+                }
+                Step::GiveUp => return Err(ResetError::Refused),
+            }
+        }
+        Err(ResetError::Unsettled)
+    }
+
+    /// Before the first change to the user's password, sees to it that they
+    /// will be able to choose the next one.
+    async fn grant_for(&self, run: &mut Run, step: &Step) -> Result<(), ResetError> {
+        if run.grant && matches!(step, Step::Apply(_)) {
+            self.account.iam.grant_change_password(self.user).await?;
+            run.grant = false;
+        }
+        Ok(())
+    }
+
+    async fn create(&self, run: &mut Run) -> Result<(), ResetError> {
+        let tags = secret::tags(&self.account.id, self.user);
+        let create = self.account.secrets.create(self.secret_name, &tags, self.kms_key_id);
+        match self.alongside_grant(run, create).await? {
+            Created::New(arn) => run.observed.secret = Some(SecretState::empty(arn, &tags)),
+            Created::Exists => self.look_again(run).await?,
+        }
+        Ok(())
+    }
+
+    async fn store(&self, run: &mut Run, token: Token) -> Result<(), ResetError> {
+        let Some(state) = &run.observed.secret else { return Ok(()) };
+        let missing = state.missing_tags(&secret::tags(&self.account.id, self.user));
+        if !missing.is_empty() {
+            self.account.secrets.tag(self.secret_name, &missing).await?;
+        }
+        let password = Password::generate(&GenerationRules::new(self.password_length, &run.policy))?;
+        let document = secret::document(self.user, &password, &self.account.id, self.sign_in_url);
+        let own_label = token.unannounced();
+        let labels = [PENDING, own_label.as_str()];
+        let store = self.account.secrets.store(self.secret_name, &token, &labels, &document);
+        match self.alongside_grant(run, store).await? {
+            // The first version of a secret becomes the current one as well.
+            Stored::New { labels } => {
+                if let Some(state) = &mut run.observed.secret {
+                    for label in labels {
+                        state.put_label(&token, &label);
+                    }
+                }
+                run.observed.claimed = Some(token.clone());
+                run.held = Some((token, password));
+            }
+            Stored::Taken => {
+                self.look_again(run).await?;
+                // Versions without labels are on their way out.
+                if !run.observed.secret.as_ref().is_some_and(|state| state.is_labelled(&token)) {
+                    run.observed.given_up.insert(token);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a first change to the secret, and the grant beside it.
+    async fn alongside_grant<T>(
+        &self,
+        run: &mut Run,
+        change: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        if !run.grant {
+            return change.await;
+        }
+        let (changed, granted) = tokio::join!(change, self.account.iam.grant_change_password(self.user));
+        granted?;
+        run.grant = false;
+        changed
+    }
+
+    /// Gives a run that is at work the time to finish, then looks at all anew.
+    async fn wait(&self, run: &mut Run, version: Token) -> Result<(), ResetError> {
+        for pause in PATIENCE {
+            sleep(pause).await;
+            self.look_again(run).await?;
+            let unfinished = run
+                .observed
+                .secret
+                .as_ref()
+                .is_some_and(|state| state.has(&version, PENDING) || state.is_unannounced(&version));
+            if !unfinished {
+                break;
+            }
+        }
+        run.observed.claimed = Some(version);
+        Ok(())
+    }
+
+    /// Makes the version's password the user's. A verdict ends the run.
+    async fn apply(&self, run: &mut Run, version: Token) -> Result<Option<Verdict>, ResetError> {
+        let password = match run.held.take() {
+            Some((held, password)) if held == version => password,
+            _ => match self.account.secrets.read(self.secret_name, &version, PENDING).await? {
+                ReadBack::Password(password) => password,
+                ReadBack::Moved => {
+                    self.look_again(run).await?;
+                    return Ok(None);
+                }
+                ReadBack::Unusable => {
+                    run.observed.given_up.insert(version);
+                    return Ok(None);
+                }
+            },
+        };
+        match self.account.iam.set_password(self.user, &password).await? {
+            PasswordSet::Done => run.observed.applied = Some(version),
+            PasswordSet::NoLoginProfile => return Ok(Some(Verdict::NoConsolePassword)),
+            PasswordSet::Refused => {
+                let iam = &self.account.iam;
+                let (policy, profile) = tokio::try_join!(iam.password_policy(), iam.login_profile(self.user))?;
+                let Some(profile) = profile else { return Ok(Some(Verdict::NoConsolePassword)) };
+                run.policy = policy;
+                run.observed.reset_required = profile.reset_required;
+                if profile.reset_required && password.satisfies(&run.policy) {
+                    tracing::info!("IAM refuses the password as used before: it has been applied already");
+                    run.observed.applied = Some(version);
+                } else {
+                    tracing::warn!("IAM refuses the stored password; another one takes its place");
+                    run.observed.given_up.insert(version);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    async fn promote(&self, run: &mut Run, version: &Token) -> Result<(), ResetError> {
+        let holder = run.observed.secret.as_ref().and_then(|state| state.holder(CURRENT)).map(str::to_owned);
+        let moved = self.account.secrets.move_label(self.secret_name, CURRENT, version, holder.as_deref()).await?;
+        if let (LabelMoved::Done, Some(state)) = (moved, &mut run.observed.secret) {
+            state.put_label(version, CURRENT);
+            return Ok(());
+        }
+        self.look_again(run).await?;
+        let by_a_copy = run.observed.secret.as_ref().is_some_and(|state| state.has(version, CURRENT));
+        if !by_a_copy {
+            // A run with another password got in between. Whose was applied
+            // last cannot be told, so a new one has to settle it.
+            run.observed.applied = None;
+            run.observed.given_up.insert(version.clone());
+        }
+        Ok(())
+    }
+
+    async fn confirm(&self, run: &Run, version: &Token) -> Result<(), CallError> {
+        let pending = run.observed.secret.as_ref().is_some_and(|state| state.has(version, PENDING));
+        if pending {
+            self.account.secrets.drop_label(self.secret_name, PENDING, version).await?;
+        }
+        Ok(())
+    }
+
+    async fn look_again(&self, run: &mut Run) -> Result<(), CallError> {
+        // In this order: a reset that the secret shows to be done is then one
+        // that the login profile shows, too.
+        run.observed.secret = self.account.secrets.describe(self.secret_name).await?;
+        let profile = self.account.iam.login_profile(self.user).await?;
+        run.observed.reset_required = profile.is_some_and(|profile| profile.reset_required);
+        run.observed.now = OffsetDateTime::now_utc();
+        Ok(())
+    }
+}
+
+impl Run {
+    fn secret_arn(&self) -> Option<SecretArn> {
+        self.observed.secret.as_ref().map(|state| state.arn.clone())
+    }
+
+    fn unannounced(&self) -> Vec<Token> {
+        self.observed.secret.as_ref().map(SecretState::unannounced).unwrap_or_default()
+    }
+}

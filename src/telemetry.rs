@@ -1,0 +1,88 @@
+//! Logs and metrics, both as lines of JSON on standard output, where Lambda
+//! collects them.
+//!
+//! The names are those of Powertools for AWS Lambda, so that dashboards and
+//! queries made for it work: `service`, `cold_start`, `function_request_id`.
+
+use std::io::Write;
+
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use tracing::Level;
+use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::{Layer, Registry};
+
+use crate::report::{Answer, UserStatus};
+use crate::secret::MANAGED_BY;
+
+/// The targets of this crate's own log lines.
+const OWN_TARGET: &str = "iam_password_remediator";
+
+/// The CloudWatch namespace of the metrics.
+pub const NAMESPACE: &str = "IamPasswordRemediator";
+
+/// Makes the subscriber that writes the log to `writer`.
+///
+/// `wanted` is what `RUST_LOG` asks for. Lines of other crates are never
+/// written below `INFO`, whatever it says: at `DEBUG` and `TRACE` the SDK and
+/// its HTTP client print the bodies of requests, and so the passwords in them.
+pub fn subscriber<W>(wanted: Targets, writer: W) -> impl tracing::Subscriber + Send + Sync
+where
+    W: for<'a> tracing_subscriber::fmt::MakeWriter<'a> + Send + Sync + 'static,
+{
+    let capped = filter_fn(|line| *line.level() <= Level::INFO || line.target().split("::").next() == Some(OWN_TARGET));
+    let mut lines = json_subscriber::JsonLayer::<Registry>::stdout().with_writer(writer);
+    lines.with_timer("timestamp", tracing_subscriber::fmt::time::SystemTime);
+    lines.with_level("level");
+    lines.with_target("logger");
+    lines.with_flattened_event();
+    lines.with_top_level_flattened_span_list();
+    lines.add_static_field("service", json!(MANAGED_BY));
+    tracing_subscriber::registry().with(lines.with_filter(wanted.and(capped)))
+}
+
+/// Writes what an invocation did as metrics, in CloudWatch's embedded metric
+/// format ([specification](https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html)).
+///
+/// The crate `metrics_cloudwatch_embedded` would bring a global recorder and
+/// its own flush cycle for what is one JSON object an invocation.
+pub fn emit(answer: &Answer, now: OffsetDateTime, out: &mut impl Write) {
+    let line = metrics(answer, now);
+    if let Err(error) = writeln!(out, "{line}") {
+        tracing::error!(%error, "the metrics could not be written");
+    }
+}
+
+fn metrics(answer: &Answer, now: OffsetDateTime) -> Value {
+    let count = |status| answer.users.iter().filter(|user| user.status == status).count();
+    let mut values = vec![
+        ("Resets", "Count", count(UserStatus::Reset)),
+        ("Skips", "Count", count(UserStatus::Skipped)),
+        ("Held", "Count", count(UserStatus::Held)),
+        ("Queued", "Count", count(UserStatus::Queued)),
+        ("Failures", "Count", answer.failures()),
+        ("IgnoredFindings", "Count", answer.ignored_findings()),
+    ];
+    let oldest = answer.users.iter().filter_map(|user| user.password_age_days).max();
+    if let Some(days) = oldest {
+        values.push(("OldestPasswordAgeDays", "None", days as usize));
+    }
+    let definitions: Vec<Value> = values.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit})).collect();
+    let mut line = json!({
+        "_aws": {
+            "Timestamp": now.unix_timestamp() * 1000 + i64::from(now.millisecond()),
+            "CloudWatchMetrics": [{
+                "Namespace": NAMESPACE,
+                "Dimensions": [["service"]],
+                "Metrics": definitions,
+            }],
+        },
+        "service": MANAGED_BY,
+        "mode": answer.mode,
+    });
+    for (name, _, value) in values {
+        line[name] = json!(value);
+    }
+    line
+}

@@ -1,0 +1,7 @@
+//! The handler against an AWS that can fail in every way.
+
+mod crashes;
+mod leaks;
+mod outcomes;
+mod races;
+mod world;

@@ -1,0 +1,827 @@
+//! A small AWS inside the process, behind the SDK's own HTTP client: requests
+//! are built, signed, sent, retried and answered as on the wire, and every one
+//! of them can be made to fail in every way a network knows.
+//!
+//! After each call that changes anything it checks what must never break: the
+//! password that works is known to the user, or stands labelled in the secret.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, SystemTime};
+
+use aws_config::Region;
+use aws_credential_types::Credentials;
+use aws_smithy_async::time::TimeSource;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use iam_password_remediator::aws::Aws;
+use iam_password_remediator::config::Config;
+use iam_password_remediator::handler::App;
+use lambda_runtime::{Context, Diagnostic, LambdaEvent};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+pub(crate) const ACCOUNT: &str = "123456789012";
+pub(crate) const REGION: &str = "us-east-1";
+pub(crate) const TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:passwords";
+pub(crate) const FUNCTION: &str = "arn:aws:lambda:us-east-1:123456789012:function:iam-password-remediator";
+
+/// What goes wrong, and at which call, counted from 0 over all services.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The process is killed before the call reaches AWS.
+    CrashBefore(usize),
+    /// The process is killed after AWS carried the call out.
+    CrashAfter(usize),
+    /// AWS carries the call out, and the connection breaks before the answer.
+    LostAnswer(usize),
+    /// The connection breaks before the call reaches AWS.
+    LostRequest(usize),
+    /// AWS answers with this status and code, once, and repeats the request's
+    /// body in the message.
+    Error(usize, u16, &'static str),
+    /// AWS answers so to every call of that operation.
+    Always(&'static str, u16, &'static str),
+    /// An answer that is none: the request's body as HTML.
+    Html(usize),
+}
+
+/// One IAM user.
+#[derive(Debug, Clone)]
+pub(crate) struct User {
+    pub(crate) id: String,
+    pub(crate) path: String,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) login: Option<Login>,
+    pub(crate) attached: BTreeSet<String>,
+    /// How a simulation of `iam:ChangePassword` ends without attached policies.
+    pub(crate) simulated: &'static str,
+}
+
+/// A login profile.
+#[derive(Debug, Clone)]
+pub(crate) struct Login {
+    pub(crate) password: String,
+    pub(crate) known_to_user: BTreeSet<String>,
+    pub(crate) history: Vec<String>,
+    pub(crate) created: OffsetDateTime,
+    pub(crate) changed: OffsetDateTime,
+    pub(crate) reset_required: bool,
+}
+
+/// An account password policy.
+#[derive(Debug, Clone)]
+pub(crate) struct Policy {
+    pub(crate) minimum_length: usize,
+    pub(crate) symbols: bool,
+    pub(crate) reuse_prevention: usize,
+    pub(crate) max_age: Option<u32>,
+    pub(crate) allow_change: bool,
+}
+
+/// A secret.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Secret {
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) deleted: bool,
+    pub(crate) versions: BTreeMap<String, Version>,
+    pub(crate) last_changed: Option<OffsetDateTime>,
+}
+
+/// A version of a secret.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Version {
+    pub(crate) value: String,
+    pub(crate) labels: BTreeSet<String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) users: BTreeMap<String, User>,
+    pub(crate) policy: Option<Policy>,
+    pub(crate) secrets: BTreeMap<String, Secret>,
+    pub(crate) messages: Vec<Value>,
+    pub(crate) updates: Vec<Value>,
+    pub(crate) report: Option<(String, OffsetDateTime)>,
+    /// How often a new report still is in progress when asked for.
+    pub(crate) report_polls: usize,
+    pub(crate) calls: Vec<String>,
+    pub(crate) fault: Option<Fault>,
+    pub(crate) violations: Vec<String>,
+    pub(crate) passwords_set: BTreeSet<String>,
+    pub(crate) resets: usize,
+    /// How long each call takes, at most, in milliseconds of virtual time.
+    pub(crate) latency: u64,
+    /// How long each call takes exactly, in milliseconds of virtual time.
+    pub(crate) round_trip: u64,
+    /// Every password that any request held, whether or not it was carried out.
+    pub(crate) passwords_sent: BTreeSet<String>,
+    seed: u64,
+}
+
+/// Handles on one AWS; clones share it.
+#[derive(Clone)]
+pub(crate) struct World {
+    state: Arc<Mutex<State>>,
+    killed: Arc<Notify>,
+    started: Instant,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("World")
+    }
+}
+
+impl TimeSource for World {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + self.started.elapsed()
+    }
+}
+
+/// The end of a process that is killed: nothing after it happens.
+#[derive(Debug)]
+pub(crate) struct Killed;
+
+impl World {
+    /// An account whose policy lets users change their passwords, with one
+    /// user, `alice`, whose password is 120 days old.
+    pub(crate) fn new() -> Self {
+        let state = State {
+            users: BTreeMap::new(),
+            policy: Some(Policy {
+                minimum_length: 8,
+                symbols: false,
+                reuse_prevention: 24,
+                max_age: None,
+                allow_change: true,
+            }),
+            secrets: BTreeMap::new(),
+            messages: Vec::new(),
+            updates: Vec::new(),
+            report: None,
+            report_polls: 0,
+            calls: Vec::new(),
+            fault: None,
+            violations: Vec::new(),
+            passwords_set: BTreeSet::new(),
+            resets: 0,
+            latency: 0,
+            round_trip: 0,
+            passwords_sent: BTreeSet::new(),
+            seed: 1,
+        };
+        let world =
+            Self { state: Arc::new(Mutex::new(state)), killed: Arc::new(Notify::new()), started: Instant::now() };
+        world.add_user("alice", 120);
+        world
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    pub(crate) fn add_user(&self, name: &str, age_days: i64) {
+        let changed = OffsetDateTime::now_utc() - time::Duration::days(age_days);
+        let password = format!("Old-Password-of-{name}-1");
+        let login = Login {
+            known_to_user: BTreeSet::from([password.clone()]),
+            history: vec![password.clone()],
+            password,
+            created: changed - time::Duration::days(10),
+            changed,
+            reset_required: false,
+        };
+        let id: String =
+            format!("AIDA{}EXAMPLE00000000", name.to_uppercase().replace(|c: char| !c.is_alphanumeric(), "9"))
+                .chars()
+                .take(21)
+                .collect();
+        self.state().users.insert(
+            name.to_owned(),
+            User {
+                id,
+                path: "/".to_owned(),
+                tags: BTreeMap::new(),
+                login: Some(login),
+                attached: BTreeSet::new(),
+                simulated: "implicitDeny",
+            },
+        );
+    }
+
+    pub(crate) fn edit_user(&self, name: &str, edit: impl FnOnce(&mut User)) {
+        edit(self.state().users.get_mut(name).unwrap());
+    }
+
+    /// Lets time pass for everything that has a date.
+    pub(crate) fn let_pass(&self, time: Duration) {
+        let mut state = self.state();
+        for user in state.users.values_mut() {
+            if let Some(login) = &mut user.login {
+                login.changed -= time;
+                login.created -= time;
+            }
+        }
+        for secret in state.secrets.values_mut() {
+            secret.last_changed = secret.last_changed.map(|at| at - time);
+        }
+        let expired = state.report.as_mut().is_some_and(|(_, at)| {
+            *at -= time;
+            OffsetDateTime::now_utc() - *at >= time::Duration::hours(4)
+        });
+        if expired {
+            state.report = None;
+        }
+    }
+
+    /// The user signs in and chooses a password of their own.
+    pub(crate) fn user_changes_password(&self, name: &str, to: &str) {
+        self.edit_user(name, |user| {
+            let login = user.login.as_mut().unwrap();
+            login.password = to.to_owned();
+            login.known_to_user.insert(to.to_owned());
+            login.history.push(to.to_owned());
+            login.reset_required = false;
+            login.changed = OffsetDateTime::now_utc();
+        });
+    }
+
+    /// The configuration that tests start from, with changes.
+    pub(crate) fn config(changes: &[(&str, &str)]) -> Config {
+        Config::from_lookup(|name| {
+            let changed = changes.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+            changed.or_else(|| (name == "NOTIFICATION_TOPIC_ARN").then(|| TOPIC.to_owned()))
+        })
+        .unwrap()
+    }
+
+    /// A fresh process.
+    pub(crate) async fn app(&self, config: Config) -> App {
+        let sdk = Aws::sdk_config()
+            .region(Region::new(REGION))
+            .credentials_provider(Credentials::new("AKIA", "secret", None, None, "test"))
+            .endpoint_url("http://aws.invalid")
+            .http_client(self.clone())
+            .time_source(self.clone())
+            .load()
+            .await;
+        App::new(config, Aws::new(sdk, TOPIC.to_owned(), None))
+    }
+
+    /// Delivers an event to a fresh process, which a fault may kill.
+    pub(crate) async fn deliver(&self, event: &Value) -> Result<Result<Value, Diagnostic>, Killed> {
+        self.deliver_to(&self.app(Self::config(&[])).await, event).await
+    }
+
+    pub(crate) async fn deliver_to(&self, app: &App, event: &Value) -> Result<Result<Value, Diagnostic>, Killed> {
+        let event = LambdaEvent::new(event.clone(), context());
+        let killed = self.killed.notified();
+        tokio::select! {
+            biased;
+            () = killed => Err(Killed),
+            answer = app.handle(event) => Ok(answer.map_err(Diagnostic::from)),
+        }
+    }
+
+    /// What a sound end looks like: one new password, which works, is stored as
+    /// the current one and was announced once; and nobody was ever locked out.
+    pub(crate) fn assert_reset(&self, name: &str, context: &str) {
+        let state = self.state();
+        assert!(state.violations.is_empty(), "{context}: {:?}", state.violations);
+        let login = state.users[name].login.as_ref().unwrap();
+        assert!(login.reset_required, "{context}: a change must be required");
+        let secret = &state.secrets[&secret_name(name)];
+        let current: Vec<&Version> =
+            secret.versions.values().filter(|version| version.labels.contains("AWSCURRENT")).collect();
+        assert_eq!(current.len(), 1, "{context}: one current version");
+        assert_eq!(current[0].labels.len(), 1, "{context}: the current version is settled: {:?}", current[0].labels);
+        let document: Value = serde_json::from_str(&current[0].value).unwrap();
+        assert!(document["password"] == login.password.as_str(), "{context}: the stored password works");
+        for other in secret.versions.values().filter(|version| !version.labels.contains("AWSCURRENT")) {
+            assert!(!other.labels.contains("AWSPENDING"), "{context}: nothing is left pending");
+        }
+    }
+
+    fn next_random(&self) -> u64 {
+        let mut state = self.state();
+        state.seed = state.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state.seed >> 33
+    }
+
+    pub(crate) fn set_seed(&self, seed: u64) {
+        self.state().seed = seed.wrapping_mul(2).wrapping_add(1);
+    }
+
+    fn kill(&self) {
+        self.killed.notify_waiters();
+    }
+}
+
+pub(crate) fn secret_name(user: &str) -> String {
+    format!("iam-console-password/{ACCOUNT}/{user}")
+}
+
+pub(crate) fn context() -> Context {
+    let mut context = Context::default();
+    context.request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned();
+    context.invoked_function_arn = FUNCTION.to_owned();
+    let deadline = SystemTime::now() + Duration::from_secs(900);
+    let deadline = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    context.deadline = u64::try_from(deadline.as_millis()).unwrap();
+    context
+}
+
+impl HttpClient for World {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for World {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let world = self.clone();
+        HttpConnectorFuture::new(async move { world.answer(&request).await })
+    }
+}
+
+/// Never answers: what a dead process sees.
+async fn dead() -> Result<HttpResponse, ConnectorError> {
+    std::future::pending().await
+}
+
+impl World {
+    async fn answer(&self, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let latency = self.state().latency;
+        if latency > 0 {
+            tokio::time::sleep(Duration::from_millis(self.next_random() % latency)).await;
+        }
+        let round_trip = self.state().round_trip;
+        if round_trip > 0 {
+            tokio::time::sleep(Duration::from_millis(round_trip)).await;
+        }
+        let call = Call::read(request);
+        self.state().passwords_sent.extend(call.password());
+        let (fault, number) = {
+            let mut state = self.state();
+            state.calls.push(call.operation.clone());
+            (state.fault.clone(), state.calls.len() - 1)
+        };
+        let broken = || ConnectorError::io("the connection was closed".into());
+        match fault {
+            Some(Fault::CrashBefore(at)) if at == number => {
+                self.kill();
+                return dead().await;
+            }
+            Some(Fault::CrashAfter(at)) if at == number => {
+                self.carry_out(&call);
+                self.kill();
+                return dead().await;
+            }
+            Some(Fault::LostAnswer(at)) if at == number => {
+                self.carry_out(&call);
+                return Err(broken());
+            }
+            Some(Fault::LostRequest(at)) if at == number => return Err(broken()),
+            Some(Fault::Error(at, status, code)) if at == number => return Ok(call.error(status, code, &call.body)),
+            Some(Fault::Always(operation, status, code)) if call.operation == operation => {
+                return Ok(call.error(status, code, &call.body));
+            }
+            Some(Fault::Html(at)) if at == number => {
+                return Ok(response(500, "text/html", format!("<html><body>{}</body></html>", call.body)));
+            }
+            _ => {}
+        }
+        let answer = self.carry_out(&call);
+        if latency > 0 {
+            tokio::time::sleep(Duration::from_millis(self.next_random() % latency)).await;
+        }
+        Ok(answer)
+    }
+
+    fn carry_out(&self, call: &Call) -> HttpResponse {
+        let mut state = self.state();
+        let answer = state.carry_out(call);
+        state.check(&call.operation);
+        match answer {
+            Ok(answer) => call.success(&answer),
+            Err((status, code)) => call.error(status, code, "no"),
+        }
+    }
+}
+
+/// A request, read as far as all services share it.
+struct Call {
+    operation: String,
+    protocol: Protocol,
+    query: BTreeMap<String, String>,
+    json: Value,
+    body: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    Query,
+    Json,
+}
+
+impl Call {
+    fn read(request: &HttpRequest) -> Self {
+        let body = String::from_utf8(request.body().bytes().unwrap_or_default().to_vec()).unwrap();
+        if let Some(target) = request.headers().get("x-amz-target") {
+            let operation = target.rsplit('.').next().unwrap().to_owned();
+            let json = serde_json::from_str(&body).unwrap();
+            return Self { operation, protocol: Protocol::Json, query: BTreeMap::new(), json, body };
+        }
+        if request.uri().contains("/findings") {
+            let v2 = request.uri().contains("findingsv2");
+            let operation = if v2 { "BatchUpdateFindingsV2" } else { "BatchUpdateFindings" }.to_owned();
+            let json = serde_json::from_str(&body).unwrap();
+            return Self { operation, protocol: Protocol::Json, query: BTreeMap::new(), json, body };
+        }
+        let query: BTreeMap<String, String> = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+        let operation = query["Action"].clone();
+        Self { operation, protocol: Protocol::Query, query, json: Value::Null, body }
+    }
+
+    fn success(&self, answer: &Answer) -> HttpResponse {
+        match answer {
+            Answer::Json(value) => response(200, "application/x-amz-json-1.1", value.to_string()),
+            Answer::Xml(inner) => {
+                let name = &self.operation;
+                let metadata = "<ResponseMetadata><RequestId>req-1</RequestId></ResponseMetadata>";
+                let xml = format!("<{name}Response><{name}Result>{inner}</{name}Result>{metadata}</{name}Response>");
+                response(200, "text/xml", xml)
+            }
+        }
+    }
+
+    fn error(&self, status: u16, code: &str, message: &str) -> HttpResponse {
+        match self.protocol {
+            Protocol::Json => {
+                let body = json!({"__type": code, "message": message}).to_string();
+                let mut response = response(status, "application/x-amz-json-1.1", body);
+                response.headers_mut().insert("x-amzn-errortype", code.to_owned());
+                response
+            }
+            Protocol::Query => {
+                let message = message.replace('&', "&amp;").replace('<', "&lt;");
+                let error =
+                    format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>");
+                let body = format!("<ErrorResponse>{error}<RequestId>req-2</RequestId></ErrorResponse>");
+                response(status, "text/xml", body)
+            }
+        }
+    }
+
+    fn password(&self) -> Option<String> {
+        match self.operation.as_str() {
+            "UpdateLoginProfile" => Some(self.text("Password")),
+            "PutSecretValue" => {
+                let document: Value = serde_json::from_str(&self.text("SecretString")).unwrap();
+                Some(document["password"].as_str().unwrap().to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    fn text(&self, key: &str) -> String {
+        match self.protocol {
+            Protocol::Query => self.query.get(key).cloned().unwrap_or_default(),
+            Protocol::Json => self.json[key].as_str().unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+enum Answer {
+    Json(Value),
+    Xml(String),
+}
+
+fn response(status: u16, content_type: &str, body: String) -> HttpResponse {
+    let mut response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
+    response.headers_mut().insert("content-type", content_type.to_owned());
+    response
+}
+
+type Refusal = (u16, &'static str);
+
+impl State {
+    /// Everyone's working password is known to them, or stands labelled.
+    fn check(&mut self, after: &str) {
+        for (name, user) in &self.users {
+            let Some(login) = &user.login else { continue };
+            let stands = self.secrets.get(&secret_name(name)).is_some_and(|secret| {
+                !secret.deleted
+                    && secret.versions.values().any(|version| {
+                        !version.labels.is_empty()
+                            && serde_json::from_str::<Value>(&version.value).unwrap()["password"]
+                                == login.password.as_str()
+                    })
+            });
+            if !stands && !login.known_to_user.contains(&login.password) {
+                self.violations.push(format!("{name} is locked out after {after}"));
+            }
+        }
+    }
+
+    fn carry_out(&mut self, call: &Call) -> Result<Answer, Refusal> {
+        match call.operation.as_str() {
+            "GetUser" => self.get_user(call),
+            "ListUsers" => Ok(self.list_users()),
+            "ListUserTags" => self.list_user_tags(call),
+            "GetLoginProfile" => self.get_login_profile(call),
+            "UpdateLoginProfile" => self.update_login_profile(call),
+            "GetAccountPasswordPolicy" => self.get_policy(),
+            "SimulatePrincipalPolicy" => self.simulate(call),
+            "AttachUserPolicy" => self.attach(call),
+            "GetCredentialReport" => self.get_report(),
+            "GenerateCredentialReport" => Ok(self.generate_report()),
+            "DescribeSecret" => self.describe_secret(call),
+            "CreateSecret" => self.create_secret(call),
+            "PutSecretValue" => self.put_secret_value(call),
+            "GetSecretValue" => self.get_secret_value(call),
+            "UpdateSecretVersionStage" => self.update_stage(call),
+            "RestoreSecret" => self.restore_secret(call),
+            "TagResource" => self.tag_secret(call),
+            "Publish" => {
+                self.messages.push(json!(call.query));
+                Ok(Answer::Xml("<MessageId>m-1</MessageId>".to_owned()))
+            }
+            "BatchUpdateFindings" | "BatchUpdateFindingsV2" => {
+                self.updates.push(call.json.clone());
+                Ok(Answer::Json(json!({"ProcessedFindings": [], "UnprocessedFindings": []})))
+            }
+            other => panic!("the program called {other}, which nobody expected"),
+        }
+    }
+
+    fn user(&mut self, call: &Call) -> Result<(String, &mut User), Refusal> {
+        let wanted = call.text("UserName").to_lowercase();
+        let found = self.users.iter_mut().find(|(name, _)| name.to_lowercase() == wanted);
+        found.map(|(name, user)| (name.clone(), user)).ok_or((404, "NoSuchEntity"))
+    }
+
+    fn get_user(&mut self, call: &Call) -> Result<Answer, Refusal> {
+        let (name, user) = self.user(call)?;
+        Ok(Answer::Xml(format!("<User>{}</User>", user_xml(&name, user))))
+    }
+
+    fn list_users(&self) -> Answer {
+        let users: String =
+            self.users.iter().map(|(name, user)| format!("<member>{}</member>", user_xml(name, user))).collect();
+        Answer::Xml(format!("<IsTruncated>false</IsTruncated><Users>{users}</Users>"))
+    }
+
+    fn list_user_tags(&mut self, call: &Call) -> Result<Answer, Refusal> {
+        let (_, user) = self.user(call)?;
+        let tag = |(key, value): (&String, &String)| format!("<member><Key>{key}</Key><Value>{value}</Value></member>");
+        let tags: String = user.tags.iter().map(tag).collect();
+        Ok(Answer::Xml(format!("<IsTruncated>false</IsTruncated><Tags>{tags}</Tags>")))
+    }
+
+    fn get_login_profile(&mut self, call: &Call) -> Result<Answer, Refusal> {
+        let (name, user) = self.user(call)?;
+        let login = user.login.as_ref().ok_or((404, "NoSuchEntity"))?;
+        Ok(Answer::Xml(format!(
+            "<LoginProfile><UserName>{name}</UserName><CreateDate>{}</CreateDate>\
+             <PasswordResetRequired>{}</PasswordResetRequired></LoginProfile>",
+            date(login.created),
+            login.reset_required
+        )))
+    }
+
+    fn update_login_profile(&mut self, call: &Call) -> Result<Answer, Refusal> {
+        let policy = self.policy.clone();
+        let (_, user) = self.user(call)?;
+        let login = user.login.as_mut().ok_or((404, "NoSuchEntity"))?;
+        let password = call.text("Password");
+        let policy = policy.unwrap_or(Policy {
+            minimum_length: 8,
+            symbols: false,
+            reuse_prevention: 0,
+            max_age: None,
+            allow_change: false,
+        });
+        let used = login.history.iter().rev().take(policy.reuse_prevention).any(|used| *used == password);
+        let symbols = !policy.symbols || password.chars().any(|c| "!@#$%^&*()_+-=[]{}|'".contains(c));
+        if used || !symbols || password.len() < policy.minimum_length || password.len() > 128 {
+            return Err((400, "PasswordPolicyViolation"));
+        }
+        login.password.clone_from(&password);
+        login.history.push(password.clone());
+        login.reset_required = call.text("PasswordResetRequired") == "true";
+        login.changed = OffsetDateTime::now_utc();
+        self.passwords_set.insert(password);
+        self.resets += 1;
+        Ok(Answer::Xml(String::new()))
+    }
+
+    fn get_policy(&self) -> Result<Answer, Refusal> {
+        let policy = self.policy.as_ref().ok_or((404, "NoSuchEntity"))?;
+        let max_age = policy.max_age.map(|age| format!("<MaxPasswordAge>{age}</MaxPasswordAge>")).unwrap_or_default();
+        Ok(Answer::Xml(format!(
+            "<PasswordPolicy><MinimumPasswordLength>{}</MinimumPasswordLength><RequireSymbols>{}</RequireSymbols>\
+             <AllowUsersToChangePassword>{}</AllowUsersToChangePassword>{max_age}</PasswordPolicy>",
+            policy.minimum_length, policy.symbols, policy.allow_change
+        )))
+    }
+
+    fn simulate(&mut self, call: &Call) -> Result<Answer, Refusal> {
+        let arn = call.text("PolicySourceArn");
+        let user = self.users.iter().find(|(name, user)| arn_of(name, user) == arn);
+        let (_, user) = user.ok_or((404, "NoSuchEntity"))?;
+        let decision = match user.simulated {
+            "implicitDeny" if !user.attached.is_empty() => "allowed",
+            other => other,
+        };
+        Ok(Answer::Xml(format!(
+            "<EvaluationResults><member><EvalActionName>iam:ChangePassword</EvalActionName>\
+             <EvalDecision>{decision}</EvalDecision></member></EvaluationResults>"
+        )))
+    }
+
+    fn attach(&mut self, call: &Call) -> Result<Answer, Refusal> {
+        let arn = call.text("PolicyArn");
+        self.user(call)?.1.attached.insert(arn);
+        Ok(Answer::Xml(String::new()))
+    }
+
+    fn get_report(&mut self) -> Result<Answer, Refusal> {
+        if self.report_polls > 0 && self.report.is_some() {
+            self.report_polls -= 1;
+            return Err((404, "ReportInProgress"));
+        }
+        let (content, at) = self.report.as_ref().ok_or((410, "ReportNotPresent"))?;
+        let content = aws_smithy_types::base64::encode(content);
+        Ok(Answer::Xml(format!(
+            "<Content>{content}</Content><ReportFormat>text/csv</ReportFormat><GeneratedTime>{}</GeneratedTime>",
+            date(*at)
+        )))
+    }
+
+    fn generate_report(&mut self) -> Answer {
+        if self.report.is_some() {
+            return Answer::Xml("<State>COMPLETE</State>".to_owned());
+        }
+        let mut report = "user,arn,user_creation_time,password_enabled,password_last_changed\n".to_owned();
+        report += &format!(
+            "<root_account>,arn:aws:iam::{ACCOUNT}:root,2020-01-01T00:00:00+00:00,not_supported,not_supported\n"
+        );
+        for (name, user) in &self.users {
+            let arn = arn_of(name, user);
+            let (enabled, changed) =
+                user.login.as_ref().map_or((false, "N/A".to_owned()), |login| (true, date(login.changed)));
+            report += &format!("\"{name}\",\"{arn}\",2020-01-01T00:00:00+00:00,{enabled},{changed}\n");
+        }
+        self.report = Some((report, OffsetDateTime::now_utc()));
+        Answer::Xml("<State>STARTED</State>".to_owned())
+    }
+
+    fn secret(&mut self, call: &Call) -> Result<&mut Secret, Refusal> {
+        self.secrets.get_mut(&call.text("SecretId")).ok_or((400, "ResourceNotFoundException"))
+    }
+
+    fn describe_secret(&mut self, call: &Call) -> Result<Answer, Refusal> {
+        let secret = self.secret(call)?;
+        let stages: BTreeMap<&String, &BTreeSet<String>> = secret
+            .versions
+            .iter()
+            .filter(|(_, version)| !version.labels.is_empty())
+            .map(|(id, version)| (id, &version.labels))
+            .collect();
+        let tags: Vec<Value> = secret.tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
+        let mut answer = json!({"ARN": secret_arn(&call.text("SecretId")), "Tags": tags, "VersionIdsToStages": stages});
+        if let Some(at) = secret.last_changed {
+            answer["LastChangedDate"] = json!(at.unix_timestamp());
+        }
+        if secret.deleted {
+            answer["DeletedDate"] = json!(OffsetDateTime::now_utc().unix_timestamp());
+        }
+        Ok(Answer::Json(answer))
+    }
+
+    fn create_secret(&mut self, call: &Call) -> Result<Answer, Refusal> {
+        let name = call.text("Name");
+        if let Some(secret) = self.secrets.get(&name) {
+            return Err((400, if secret.deleted { "InvalidRequestException" } else { "ResourceExistsException" }));
+        }
+        let tags = tags_in(&call.json);
+        let secret = Secret { tags, last_changed: Some(OffsetDateTime::now_utc()), ..Secret::default() };
+        self.secrets.insert(name.clone(), secret);
+        Ok(Answer::Json(json!({"ARN": secret_arn(&name), "Name": name})))
+    }
+
+    fn put_secret_value(&mut self, call: &Call) -> Result<Answer, Refusal> {
+        let secret = self.secret(call)?;
+        if secret.deleted {
+            return Err((400, "InvalidRequestException"));
+        }
+        let token = call.text("ClientRequestToken");
+        let value = call.text("SecretString");
+        if let Some(version) = secret.versions.get(&token) {
+            return if version.value == value {
+                Ok(Answer::Json(json!({"VersionId": token, "VersionStages": version.labels})))
+            } else {
+                Err((400, "ResourceExistsException"))
+            };
+        }
+        let mut labels: BTreeSet<String> =
+            call.json["VersionStages"].as_array().unwrap().iter().map(|l| l.as_str().unwrap().to_owned()).collect();
+        if secret.versions.is_empty() {
+            labels.insert("AWSCURRENT".to_owned());
+        }
+        for version in secret.versions.values_mut() {
+            version.labels.retain(|label| !labels.contains(label));
+        }
+        let answer = json!({"VersionId": token, "VersionStages": labels});
+        secret.versions.insert(token, Version { value, labels });
+        secret.last_changed = Some(OffsetDateTime::now_utc());
+        Ok(Answer::Json(answer))
+    }
+
+    fn get_secret_value(&mut self, call: &Call) -> Result<Answer, Refusal> {
+        let secret = self.secret(call)?;
+        let version = secret.versions.get(&call.text("VersionId")).ok_or((400, "ResourceNotFoundException"))?;
+        if !version.labels.contains(&call.text("VersionStage")) {
+            return Err((400, "ResourceNotFoundException"));
+        }
+        Ok(Answer::Json(json!({"SecretString": version.value, "VersionStages": version.labels})))
+    }
+
+    fn update_stage(&mut self, call: &Call) -> Result<Answer, Refusal> {
+        let secret = self.secret(call)?;
+        let label = call.text("VersionStage");
+        let (from, to) = (call.text("RemoveFromVersionId"), call.text("MoveToVersionId"));
+        let holder = secret.versions.iter().find(|(_, version)| version.labels.contains(&label));
+        let holder = holder.map(|(id, _)| id.clone()).unwrap_or_default();
+        if holder != from && holder != to || (holder == to && !from.is_empty() && from != to) {
+            return Err((400, "InvalidParameterException"));
+        }
+        if let Some(version) = secret.versions.get_mut(&holder) {
+            version.labels.remove(&label);
+        }
+        if !to.is_empty() {
+            secret.versions.get_mut(&to).ok_or((400, "ResourceNotFoundException"))?.labels.insert(label.clone());
+        }
+        if label == "AWSCURRENT" {
+            for version in secret.versions.values_mut() {
+                version.labels.remove("AWSPREVIOUS");
+            }
+            if let Some(version) = secret.versions.get_mut(&holder).filter(|_| holder != to) {
+                version.labels.insert("AWSPREVIOUS".to_owned());
+            }
+        }
+        secret.last_changed = Some(OffsetDateTime::now_utc());
+        Ok(Answer::Json(json!({})))
+    }
+
+    fn restore_secret(&mut self, call: &Call) -> Result<Answer, Refusal> {
+        self.secret(call)?.deleted = false;
+        Ok(Answer::Json(json!({})))
+    }
+
+    fn tag_secret(&mut self, call: &Call) -> Result<Answer, Refusal> {
+        let tags = tags_in(&call.json);
+        self.secret(call)?.tags.extend(tags);
+        Ok(Answer::Json(json!({})))
+    }
+}
+
+fn user_xml(name: &str, user: &User) -> String {
+    format!(
+        "<Path>{}</Path><UserName>{name}</UserName><UserId>{}</UserId><Arn>{}</Arn>\
+         <CreateDate>2020-01-01T00:00:00Z</CreateDate>",
+        user.path,
+        user.id,
+        arn_of(name, user)
+    )
+}
+
+pub(crate) fn arn_of(name: &str, user: &User) -> String {
+    format!("arn:aws:iam::{ACCOUNT}:user{}{name}", user.path)
+}
+
+fn secret_arn(name: &str) -> String {
+    format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-AbCdEf")
+}
+
+fn tags_in(json: &Value) -> BTreeMap<String, String> {
+    let tags = json["Tags"].as_array().cloned().unwrap_or_default();
+    tags.iter()
+        .map(|tag| (tag["Key"].as_str().unwrap().to_owned(), tag["Value"].as_str().unwrap().to_owned()))
+        .collect()
+}
+
+fn date(at: OffsetDateTime) -> String {
+    at.replace_nanosecond(0).unwrap().format(&Rfc3339).unwrap()
+}

@@ -1,0 +1,1052 @@
+"""The stand-in against AWS's documentation: each mend, over the wire, with AWS's own client."""
+
+from __future__ import annotations
+
+import csv
+import http.client
+import io
+import json
+import sys
+import threading
+import time
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from botocore import UNSIGNED
+from botocore.exceptions import ClientError, ConnectionClosedError
+from standin.client import ControlError, Standin
+from standin.report import COLUMNS
+
+HOME = "123456789012"
+GOOD = "Correct-Horse-7"
+CHANGE_PASSWORD_POLICY = "arn:aws:iam::aws:policy/IAMUserChangePassword"
+TOKEN_A, TOKEN_B, TOKEN_C = (letter * 32 for letter in "abc")
+DENY_WITHOUT_MFA = {
+    "Version": "2012-10-17",
+    "Statement": {
+        "Effect": "Deny",
+        "NotAction": "iam:EnableMFADevice",
+        "Resource": "*",
+        "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}},
+    },
+}
+
+standin: Standin
+
+
+def setUpModule() -> None:
+    global standin
+    standin = Standin.start()
+
+
+def tearDownModule() -> None:
+    standin.stop()
+
+
+class StandinTest(unittest.TestCase):
+    """An empty world for each test, and clients made once."""
+
+    _clients: dict[str, Any] = {}
+
+    def setUp(self) -> None:
+        standin.reset()
+
+    def client(self, service: str) -> Any:
+        if service not in self._clients:
+            self._clients[service] = standin.boto3(service)
+        return self._clients[service]
+
+    @property
+    def iam(self) -> Any:
+        return self.client("iam")
+
+    @property
+    def secrets(self) -> Any:
+        return self.client("secretsmanager")
+
+    def assert_refused(self, status: int, code: str, call: Any, *args: Any, **kwargs: Any) -> str:
+        with self.assertRaises(ClientError) as caught:
+            call(*args, **kwargs)
+        answer = caught.exception.response
+        self.assertEqual(
+            (answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]), (status, code), answer["Error"]
+        )
+        return answer["Error"]["Message"]
+
+
+class ConsolePasswords(StandinTest):
+    def reset(self, password: str, **more: Any) -> None:
+        self.iam.update_login_profile(UserName="alice", Password=password, **more)
+
+    def assert_violation(self, password: str) -> None:
+        self.assert_refused(400, "PasswordPolicyViolation", self.reset, password)
+
+    def test_without_a_policy_awss_default_policy_holds(self) -> None:
+        standin.seed(users=[{"name": "alice"}], account_name="Example-Corp-1")
+        self.assert_violation("Short-7")
+        self.assert_violation("lowercase-only")
+        self.assert_violation("Example-Corp-1")
+        self.reset("three-classes-7")
+        self.reset("ThreeClasses7")
+
+    def test_the_accounts_policy_replaces_the_default(self) -> None:
+        standin.seed(users=[{"name": "alice"}], password_policy={"MinimumPasswordLength": 6})
+        self.assert_violation("short")
+        self.reset("sixsix")
+
+    def test_each_class_is_demanded_where_the_policy_demands_it(self) -> None:
+        for field, without, having in (
+            ("RequireUppercaseCharacters", "lower-7777", "Upper-7777"),
+            ("RequireLowercaseCharacters", "UPPER-7777", "lOWER-7777"),
+            ("RequireNumbers", "Letters-only", "Letters-7"),
+            ("RequireSymbols", "Letters77", "Letters77|"),
+        ):
+            with self.subTest(field):
+                standin.reset()
+                standin.seed(users=[{"name": "alice"}], password_policy={field: True})
+                self.assert_violation(without)
+                self.reset(having)
+
+    def test_only_the_twenty_symbols_count(self) -> None:
+        standin.seed(users=[{"name": "alice"}], password_policy={"RequireSymbols": True})
+        for no_symbol in "~`:;\"<>,.?/\\ é":
+            self.assert_violation(f"Letters77{no_symbol}")
+        for symbol in "!@#$%^&*()_+-=[]{}|'":
+            self.reset(f"Letters77{symbol}")
+
+    def test_lengths_and_characters_outside_the_api_are_invalid(self) -> None:
+        standin.seed(users=[{"name": "alice"}])
+        self.reset("Aa1-" + "x" * 124)
+        # The client would refuse to send these.
+        iam = standin.boto3("iam", parameter_validation=False)
+        for password in ("Aa1-" + "x" * 125, GOOD + "Ω", ""):
+            self.assert_refused(400, "ValidationError", iam.update_login_profile, UserName="alice", Password=password)
+
+    def test_the_current_and_the_last_passwords_are_refused(self) -> None:
+        standin.seed(
+            users=[{"name": "alice", "history": ["Oldest-Pass-0", "Older-Pass-1"], "password": "Old-Pass-2"}],
+            password_policy={"PasswordReusePrevention": 1},
+        )
+        self.assert_violation("Old-Pass-2")
+        self.assert_violation("Older-Pass-1")
+        self.reset("Oldest-Pass-0")
+
+    def test_reuse_on_reset_can_be_allowed(self) -> None:
+        standin.seed(users=[{"name": "alice", "password": GOOD}], password_policy={"PasswordReusePrevention": 24})
+        standin.settings(reuse_prevention_on_reset=False)
+        self.reset(GOOD)
+        standin.settings(reuse_prevention_on_reset=True)
+        self.assert_violation(GOOD)
+
+    def test_without_a_login_profile_nothing_is_created(self) -> None:
+        standin.seed(users=[{"name": "alice", "password": None}])
+        for call, more in (
+            (self.iam.update_login_profile, {"Password": GOOD}),
+            (self.iam.get_login_profile, {}),
+            (self.iam.delete_login_profile, {}),
+        ):
+            self.assert_refused(404, "NoSuchEntity", call, UserName="alice", **more)
+        self.assertIsNone(standin.user("alice")["password"])
+
+    def test_reset_required_is_kept_as_given(self) -> None:
+        standin.seed(users=[{"name": "alice"}])
+        for given in (True, False):
+            self.reset(GOOD, PasswordResetRequired=given)
+            profile = self.iam.get_login_profile(UserName="alice")["LoginProfile"]
+            self.assertIs(profile["PasswordResetRequired"], given)
+        self.iam.update_login_profile(UserName="alice", PasswordResetRequired=True)
+        self.reset(GOOD)
+        self.assertTrue(standin.user("alice")["reset_required"])
+
+    def test_creating_a_login_profile_checks_and_reports(self) -> None:
+        standin.seed(users=[{"name": "alice", "password": None}])
+        self.assert_refused(400, "PasswordPolicyViolation", self.iam.create_login_profile, UserName="alice", Password="x")
+        made = self.iam.create_login_profile(UserName="alice", Password=GOOD, PasswordResetRequired=True)
+        self.assertTrue(made["LoginProfile"]["PasswordResetRequired"])
+        self.assert_refused(
+            409, "EntityAlreadyExists", self.iam.create_login_profile, UserName="alice", Password=GOOD
+        )
+
+    def test_the_login_profile_shows_the_first_passwords_date(self) -> None:
+        standin.seed(users=[{"name": "alice", "created": "2025-01-02T03:04:05Z", "age_days": 10}])
+        self.reset(GOOD)
+        profile = self.iam.get_login_profile(UserName="alice")["LoginProfile"]
+        self.assertEqual(profile["CreateDate"].isoformat(), "2025-01-02T03:04:05+00:00")
+
+
+class Users(StandinTest):
+    def test_names_are_matched_without_regard_to_case(self) -> None:
+        standin.seed(users=[{"name": "Alice", "path": "/team/", "tags": {"owner": "bob@example.org"}}])
+        for operation in (self.iam.get_user, self.iam.get_login_profile):
+            self.assertEqual(next(iter(operation(UserName="ALICE").values()))["UserName"], "Alice")
+        self.assertEqual(self.iam.list_user_tags(UserName="aLICE")["Tags"], [{"Key": "owner", "Value": "bob@example.org"}])
+        self.assert_refused(409, "EntityAlreadyExists", self.iam.create_user, UserName="alice")
+
+    def test_ids_and_arns_look_like_awss(self) -> None:
+        user = self.iam.create_user(UserName="alice", Path="/team/")["User"]
+        self.assertRegex(user["UserId"], r"^AIDA[A-Z0-9]{17}$")
+        self.assertEqual(user["Arn"], f"arn:aws:iam::{HOME}:user/team/alice")
+
+    def test_lists_are_paged(self) -> None:
+        standin.seed(users=[{"name": f"user-{n}", "path": "/a/" if n % 2 else "/b/"} for n in range(7)])
+        first = self.iam.list_users(MaxItems=3)
+        self.assertEqual(([u["UserName"] for u in first["Users"]], first["IsTruncated"]),
+                         (["user-0", "user-1", "user-2"], True))  # fmt: skip
+        self.assertNotIn("Tags", first["Users"][0])
+        self.iam.delete_user(UserName="user-2")
+        rest = self.iam.list_users(Marker=first["Marker"])
+        self.assertEqual(([u["UserName"] for u in rest["Users"]], rest["IsTruncated"]),
+                         ([f"user-{n}" for n in range(3, 7)], False))  # fmt: skip
+        self.assertEqual(len(self.iam.list_users(PathPrefix="/a/")["Users"]), 3)
+        self.assert_refused(400, "ValidationError", self.iam.list_users, Marker="é")
+
+    def test_a_user_has_ten_managed_policies_at_most(self) -> None:
+        document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+        arns = standin.seed(
+            users=[{"name": "alice"}], policies=[{"name": f"policy-{n}", "document": document} for n in range(9)]
+        )["policies"].values()
+        for arn in [*arns, CHANGE_PASSWORD_POLICY, CHANGE_PASSWORD_POLICY]:
+            self.iam.attach_user_policy(UserName="alice", PolicyArn=arn)
+        self.assert_refused(
+            409, "LimitExceeded", self.iam.attach_user_policy,
+            UserName="alice", PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess",
+        )  # fmt: skip
+        self.assertIn("IAMUserChangePassword", standin.user("alice")["attached_policies"])
+        self.assert_refused(
+            404, "NoSuchEntity", self.iam.attach_user_policy,
+            UserName="alice", PolicyArn="arn:aws:iam::aws:policy/NoSuchPolicy",
+        )  # fmt: skip
+
+    def test_tags_are_checked(self) -> None:
+        standin.seed(users=[{"name": "alice"}])
+        self.iam.tag_user(UserName="alice", Tags=[{"Key": "Team", "Value": "Ä 1_.:/=+-@"}])
+        self.assertEqual(standin.user("alice")["tags"], {"Team": "Ä 1_.:/=+-@"})
+        self.assert_refused(
+            400, "ValidationError", self.iam.tag_user, UserName="alice", Tags=[{"Key": "Team", "Value": "a,b"}]
+        )
+
+    def test_five_thousand_users_seed_in_seconds(self) -> None:
+        started = time.monotonic()
+        standin.seed(users=[{"name": f"user-{n}", "age_days": n} for n in range(5000)], generate_report=True)
+        self.assertLess(time.monotonic() - started, 5)
+        self.assertEqual(self.iam.get_credential_report()["Content"].count(b"\n"), 5002)
+
+
+class AccountPasswordPolicy(StandinTest):
+    def test_what_is_left_out_reverts_to_its_default(self) -> None:
+        self.iam.update_account_password_policy(
+            MinimumPasswordLength=20, RequireSymbols=True, MaxPasswordAge=90, PasswordReusePrevention=5,
+            AllowUsersToChangePassword=True, HardExpiry=True,
+        )  # fmt: skip
+        before = self.iam.get_account_password_policy()["PasswordPolicy"]
+        self.assertEqual((before["MaxPasswordAge"], before["ExpirePasswords"], before["HardExpiry"]), (90, True, True))
+        self.iam.update_account_password_policy(RequireNumbers=True)
+        self.assertEqual(
+            self.iam.get_account_password_policy()["PasswordPolicy"],
+            {
+                "MinimumPasswordLength": 6, "RequireNumbers": True, "RequireSymbols": False,
+                "RequireUppercaseCharacters": False, "RequireLowercaseCharacters": False,
+                "AllowUsersToChangePassword": False, "ExpirePasswords": False,
+            },
+        )  # fmt: skip
+
+    def test_zero_is_invalid_and_changes_nothing(self) -> None:
+        iam = standin.boto3("iam", parameter_validation=False)
+        standin.seed(password_policy={"MinimumPasswordLength": 9})
+        for field in ("MaxPasswordAge", "PasswordReusePrevention", "MinimumPasswordLength"):
+            self.assert_refused(400, "ValidationError", iam.update_account_password_policy, **{field: 0})
+        self.assertEqual(iam.get_account_password_policy()["PasswordPolicy"]["MinimumPasswordLength"], 9)
+
+    def test_an_account_may_have_none(self) -> None:
+        self.assert_refused(404, "NoSuchEntity", self.iam.get_account_password_policy)
+
+
+class CredentialReports(StandinTest):
+    def rows(self) -> list[dict[str, str]]:
+        return list(csv.DictReader(io.StringIO(self.iam.get_credential_report()["Content"].decode())))
+
+    def row(self, user: str) -> dict[str, str]:
+        return next(row for row in self.rows() if row["user"] == user)
+
+    def test_it_has_the_documented_columns_and_values(self) -> None:
+        standin.seed(
+            users=[
+                {"name": "alice", "password_last_changed": "2026-01-02T03:04:05Z", "created": "2025-01-01T00:00:00Z"},
+                {"name": "robot", "password": None},
+            ],
+            password_policy={"MaxPasswordAge": 90},
+            generate_report=True,
+        )
+        root, alice, robot = self.rows()
+        self.assertEqual(list(root), list(COLUMNS))
+        self.assertEqual(len(COLUMNS), 22)
+        self.assertEqual((root["user"], root["arn"], root["password_enabled"], root["password_last_changed"]),
+                         ("<root_account>", f"arn:aws:iam::{HOME}:root", "not_supported", "not_supported"))  # fmt: skip
+        self.assertEqual(alice["user_creation_time"], "2025-01-01T00:00:00+00:00")
+        self.assertEqual(
+            [alice[c] for c in COLUMNS[3:8]],
+            ["true", "no_information", "2026-01-02T03:04:05+00:00", "2026-04-02T03:04:05+00:00", "false"],
+        )
+        self.assertEqual([robot[c] for c in COLUMNS[3:8]], ["false", "N/A", "N/A", "N/A", "false"])
+
+    def test_it_comes_to_be_step_by_step(self) -> None:
+        self.assert_refused(410, "ReportNotPresent", self.iam.get_credential_report)
+        standin.settings(report_polls=2)
+        states = [self.iam.generate_credential_report()["State"], self.iam.generate_credential_report()["State"]]
+        self.assert_refused(404, "ReportInProgress", self.iam.get_credential_report)
+        states.append(self.iam.generate_credential_report()["State"])
+        self.assertEqual(states, ["STARTED", "INPROGRESS", "COMPLETE"])
+
+    def test_by_default_it_is_ready_at_the_next_call(self) -> None:
+        self.assertEqual(self.iam.generate_credential_report()["State"], "STARTED")
+        answer = self.iam.get_credential_report()
+        self.assertEqual(answer["ReportFormat"], "text/csv")
+        self.assertLess(abs(answer["GeneratedTime"].timestamp() - time.time()), 60)
+
+    def test_it_can_take_seconds(self) -> None:
+        standin.settings(report_seconds=600)
+        self.iam.generate_credential_report()
+        self.assertEqual(self.iam.generate_credential_report()["State"], "INPROGRESS")
+        standin.settings(clock_offset_seconds=600)
+        self.assertEqual(self.iam.generate_credential_report()["State"], "COMPLETE")
+
+    def test_it_is_kept_for_four_hours_and_so_shows_the_old_date(self) -> None:
+        standin.seed(users=[{"name": "alice", "age_days": 100}], generate_report=True)
+        old = self.row("alice")["password_last_changed"]
+        self.iam.update_login_profile(UserName="alice", Password=GOOD)
+        standin.settings(clock_offset_seconds=4 * 3600 - 60)
+        self.assertEqual(self.iam.generate_credential_report()["State"], "COMPLETE")
+        self.assertEqual(self.row("alice")["password_last_changed"], old)
+        standin.settings(clock_offset_seconds=4 * 3600 + 60)
+        self.assert_refused(410, "ReportExpired", self.iam.get_credential_report)
+        self.assertEqual(self.iam.generate_credential_report()["State"], "STARTED")
+        self.assertGreater(self.row("alice")["password_last_changed"], old)
+
+    def test_odd_rows_can_be_seeded(self) -> None:
+        standin.seed(
+            users=[
+                {"name": "future", "password_last_changed": "2999-01-01T00:00:00Z"},
+                {"name": "odd", "report_row": {"password_enabled": "TRUE", "password_last_changed": "no_information"}},
+                {"name": "twice", "report_rows": [{}, {"password_last_changed": "2020-01-01T00:00:00+00:00"}]},
+            ],
+            report={"root_row": False, "extra_columns": {"additional_credentials_info": "none"}},
+            generate_report=True,
+        )
+        rows = self.rows()
+        self.assertEqual([row["user"] for row in rows], ["future", "odd", "twice", "twice"])
+        self.assertEqual({len(row) for row in rows}, {23})
+        self.assertEqual(rows[0]["password_last_changed"], "2999-01-01T00:00:00+00:00")
+        self.assertEqual((rows[1]["password_enabled"], rows[1]["password_last_changed"]), ("TRUE", "no_information"))
+        self.assertNotEqual(rows[2]["password_last_changed"], rows[3]["password_last_changed"])
+
+
+class PolicySimulation(StandinTest):
+    def decide(self, resource: str | None = None, context: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
+        arn = standin.user("alice")["arn"]
+        entries = [
+            {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "boolean"}
+            for key, value in (context or {}).items()
+        ]
+        results = self.iam.simulate_principal_policy(
+            PolicySourceArn=arn, ActionNames=["iam:ChangePassword"], ResourceArns=[resource or arn],
+            ContextEntries=entries, **more,
+        )["EvaluationResults"]  # fmt: skip
+        self.assertEqual([r["EvalActionName"] for r in results], ["iam:ChangePassword"])
+        return results[0]
+
+    def verdict(self, *args: Any, **kwargs: Any) -> str:
+        return self.decide(*args, **kwargs)["EvalDecision"]
+
+    def test_nothing_said_is_an_implicit_deny_whatever_the_password_policy_says(self) -> None:
+        standin.seed(users=[{"name": "alice"}], password_policy={"AllowUsersToChangePassword": True})
+        self.assertEqual(self.verdict(), "implicitDeny")
+
+    def test_a_managed_policy_allows_on_the_users_own_arn_only(self) -> None:
+        standin.seed(users=[{"name": "alice", "path": "/team/", "attached_policies": ["IAMUserChangePassword"]}])
+        decision = self.decide()
+        self.assertEqual(decision["EvalDecision"], "allowed")
+        self.assertEqual(decision["MatchedStatements"][0]["SourcePolicyId"], "IAMUserChangePassword")
+        self.assertEqual(self.verdict("*"), "implicitDeny")
+        self.assertEqual(self.verdict(f"arn:aws:iam::{HOME}:user/bob"), "implicitDeny")
+
+    def test_a_groups_deny_beats_the_users_allow(self) -> None:
+        deny = {"Statement": [{"Effect": "Deny", "Action": ["iam:Change*"], "Resource": "*"}]}
+        standin.seed(
+            groups=[{"name": "locked", "inline_policies": {"no": deny}}],
+            users=[{"name": "alice", "groups": ["locked"], "attached_policies": ["IAMUserChangePassword"]}],
+        )
+        self.assertEqual(self.verdict(), "explicitDeny")
+
+    def test_deny_unless_mfa_depends_on_the_context(self) -> None:
+        standin.seed(
+            users=[
+                {"name": "alice", "inline_policies": {"mfa": DENY_WITHOUT_MFA},
+                 "attached_policies": ["IAMUserChangePassword"]}
+            ]
+        )  # fmt: skip
+        # BoolIfExists holds for a missing key.
+        decision = self.decide()
+        self.assertEqual((decision["EvalDecision"], decision["MissingContextValues"]),
+                         ("explicitDeny", ["aws:MultiFactorAuthPresent"]))  # fmt: skip
+        self.assertEqual(self.verdict(context={"aws:MultiFactorAuthPresent": "false"}), "explicitDeny")
+        self.assertEqual(self.verdict(context={"aws:MultiFactorAuthPresent": "true"}), "allowed")
+
+    def test_bool_is_false_without_its_key(self) -> None:
+        deny = json.loads(json.dumps(DENY_WITHOUT_MFA).replace("BoolIfExists", "Bool"))
+        standin.seed(users=[{"name": "alice", "inline_policies": {"mfa": deny}}])
+        self.assertEqual(self.verdict(), "implicitDeny")
+        self.assertEqual(self.verdict(context={"aws:MultiFactorAuthPresent": "false"}), "explicitDeny")
+
+    def test_conditions_on_strings_tags_and_absence(self) -> None:
+        for operator, key, value, expected in (
+            ("StringEquals", "aws:username", "alice", "allowed"),
+            ("StringEquals", "aws:username", "ALICE", "implicitDeny"),
+            ("StringEqualsIgnoreCase", "aws:username", ["bob", "ALICE"], "allowed"),
+            ("StringLike", "aws:PrincipalTag/team", "red*", "allowed"),
+            ("StringNotEquals", "aws:PrincipalTag/team", "red-1", "implicitDeny"),
+            ("StringNotEquals", "aws:PrincipalTag/none", "red-1", "allowed"),
+            ("ForAnyValue:StringEquals", "aws:PrincipalTag/none", "x", "implicitDeny"),
+            ("ForAllValues:StringEquals", "aws:PrincipalTag/none", "x", "allowed"),
+            ("Null", "aws:PrincipalTag/none", "true", "allowed"),
+            ("Null", "aws:PrincipalTag/team", "true", "implicitDeny"),
+            ("NumericLessThan", "aws:MultiFactorAuthAge", "100", "implicitDeny"),
+        ):
+            with self.subTest(f"{operator} {key} {value}"):
+                standin.reset()
+                allow = {"Statement": [{"Effect": "Allow", "Action": "iam:*", "Resource": "*",
+                                        "Condition": {operator: {key: value}}}]}  # fmt: skip
+                standin.seed(users=[{"name": "alice", "tags": {"team": "red-1"}, "inline_policies": {"p": allow}}])
+                self.assertEqual(self.verdict(), expected)
+
+    def test_what_is_not_known_is_an_error_and_no_guess(self) -> None:
+        strange = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*",
+                                  "Condition": {"DateLessThan": {"aws:CurrentTime": "2030-01-01T00:00:00Z"}}}]}  # fmt: skip
+        standin.seed(users=[{"name": "alice", "inline_policies": {"p": strange}}])
+        self.assert_refused(500, "PolicyEvaluation", self.verdict)
+        self.assert_refused(
+            404, "NoSuchEntity", self.iam.simulate_principal_policy,
+            PolicySourceArn=f"arn:aws:iam::{HOME}:user/wrong/path/alice", ActionNames=["iam:ChangePassword"],
+        )  # fmt: skip
+
+
+class SigningIn(StandinTest):
+    def test_the_right_password_works_and_says_whether_a_change_is_due(self) -> None:
+        standin.seed(users=[{"name": "alice", "password": GOOD, "reset_required": True}])
+        self.assertFalse(standin.sign_in("alice", "wrong")["works"])
+        answer = standin.sign_in("alice", GOOD)
+        self.assertEqual((answer["works"], answer["change_required"], answer["may_change"]), (True, True, False))
+
+    def test_who_may_not_change_the_password_is_deadlocked(self) -> None:
+        standin.seed(users=[{"name": "alice", "password": GOOD, "reset_required": True}])
+        answer = standin.sign_in("alice", GOOD, "My-Own-Pass-1")
+        self.assertEqual((answer["changed"], answer["error"]), (False, "AccessDenied"))
+        self.iam.attach_user_policy(UserName="alice", PolicyArn=CHANGE_PASSWORD_POLICY)
+        self.assertTrue(standin.sign_in("alice", GOOD, "My-Own-Pass-1")["changed"])
+        self.assertFalse(standin.sign_in("alice", "My-Own-Pass-1")["change_required"])
+
+    def test_the_accounts_policy_lets_everyone_but_the_denied(self) -> None:
+        standin.seed(
+            users=[
+                {"name": "alice", "password": GOOD},
+                {"name": "bob", "password": GOOD, "inline_policies": {"mfa": DENY_WITHOUT_MFA}},
+            ],
+            password_policy={"AllowUsersToChangePassword": True},
+        )
+        self.assertTrue(standin.sign_in("alice", GOOD, "My-Own-Pass-1")["changed"])
+        self.assertEqual(standin.sign_in("bob", GOOD, "My-Own-Pass-1")["error"], "AccessDenied")
+        with_mfa = {"aws:MultiFactorAuthPresent": "true"}
+        self.assertTrue(standin.sign_in("bob", GOOD, "My-Own-Pass-1", context=with_mfa)["changed"])
+
+    def test_a_new_password_must_satisfy_the_policy_and_be_new(self) -> None:
+        standin.seed(
+            users=[{"name": "alice", "password": GOOD}],
+            password_policy={"AllowUsersToChangePassword": True, "PasswordReusePrevention": 1, "RequireNumbers": True},
+        )
+        standin.settings(reuse_prevention_on_reset=False)
+        for new in ("NoNumbersHere", GOOD):
+            self.assertEqual(standin.sign_in("alice", GOOD, new)["error"], "PasswordPolicyViolation")
+
+    def test_an_old_password_must_be_changed_or_by_hard_expiry_is_useless(self) -> None:
+        standin.seed(users=[{"name": "alice", "password": GOOD, "age_days": 91}], password_policy={"MaxPasswordAge": 90})
+        self.assertTrue(standin.sign_in("alice", GOOD)["change_required"])
+        standin.seed(password_policy={"MaxPasswordAge": 90, "HardExpiry": True})
+        self.assertEqual(standin.sign_in("alice", GOOD)["error"], "PasswordExpired")
+
+
+class SecretVersions(StandinTest):
+    def create(self, value: str | None = None, name: str = "s/alice", **more: Any) -> None:
+        self.secrets.create_secret(Name=name, **({"SecretString": value} if value else {}), **more)
+
+    def put(self, token: str, value: str, *labels: str) -> dict[str, Any]:
+        return self.secrets.put_secret_value(
+            SecretId="s/alice", ClientRequestToken=token, SecretString=value,
+            **({"VersionStages": list(labels)} if labels else {}),
+        )  # fmt: skip
+
+    def move(self, label: str, to: str | None = None, out_of: str | None = None) -> None:
+        ends = {"MoveToVersionId": to, "RemoveFromVersionId": out_of}
+        self.secrets.update_secret_version_stage(
+            SecretId="s/alice", VersionStage=label, **{key: value for key, value in ends.items() if value}
+        )
+
+    def labels(self) -> dict[str, set[str]]:
+        shown = self.secrets.describe_secret(SecretId="s/alice").get("VersionIdsToStages", {})
+        return {version: set(labels) for version, labels in shown.items()}
+
+    def value(self, **which: str) -> str:
+        return self.secrets.get_secret_value(SecretId="s/alice", **which)["SecretString"]
+
+    def test_a_version_never_changes(self) -> None:
+        self.create("one", ClientRequestToken=TOKEN_A)
+        for labels in (["AWSPENDING"], ["AWSCURRENT"]):
+            self.put(TOKEN_B, "two", *labels)
+            self.put(TOKEN_B, "two", "AWSCURRENT")
+            self.assert_refused(400, "ResourceExistsException", self.put, TOKEN_B, "three", *labels)
+            self.assertEqual(self.value(VersionId=TOKEN_B), "two")
+            # The repetition was ignored, labels and all.
+            self.assertEqual(self.labels(), {TOKEN_A: {"AWSCURRENT"}, TOKEN_B: {"AWSPENDING"}})
+
+    def test_a_secret_without_a_value_is_empty_until_the_first_version_which_is_current(self) -> None:
+        self.create()
+        self.assertEqual(self.labels(), {})
+        self.assert_refused(400, "ResourceNotFoundException", self.value)
+        answer = self.put(TOKEN_A, "one", "AWSPENDING")
+        self.assertEqual(set(answer["VersionStages"]), {"AWSPENDING", "AWSCURRENT"})
+        self.assertEqual(self.value(), "one")
+
+    def test_a_label_sits_on_one_version(self) -> None:
+        self.create("one", ClientRequestToken=TOKEN_A)
+        self.put(TOKEN_B, "two", "AWSPENDING")
+        self.put(TOKEN_C, "three", "AWSPENDING", "mine")
+        self.assertEqual(self.labels(), {TOKEN_A: {"AWSCURRENT"}, TOKEN_C: {"AWSPENDING", "mine"}})
+        self.assertEqual((self.value(), self.value(VersionStage="AWSPENDING")), ("one", "three"))
+
+    def test_moving_current_moves_previous(self) -> None:
+        self.create("one", ClientRequestToken=TOKEN_A)
+        self.put(TOKEN_B, "two")
+        self.assertEqual(self.labels(), {TOKEN_A: {"AWSPREVIOUS"}, TOKEN_B: {"AWSCURRENT"}})
+        self.put(TOKEN_C, "three", "AWSPENDING")
+        self.move("AWSCURRENT", TOKEN_C, TOKEN_B)
+        self.assertEqual(self.labels(), {TOKEN_B: {"AWSPREVIOUS"}, TOKEN_C: {"AWSCURRENT", "AWSPENDING"}})
+        self.assertEqual(self.value(), "three")
+        self.move("AWSPENDING", out_of=TOKEN_C)
+        self.assertEqual(self.labels()[TOKEN_C], {"AWSCURRENT"})
+
+    def test_a_move_names_the_labels_holder_or_changes_nothing(self) -> None:
+        self.create("one", ClientRequestToken=TOKEN_A)
+        self.put(TOKEN_B, "two", "AWSPENDING")
+        before = self.labels()
+        for code, arguments in (
+            ("InvalidParameterException", ("AWSCURRENT", TOKEN_B)),
+            ("InvalidParameterException", ("AWSCURRENT", TOKEN_B, TOKEN_B)),
+            ("InvalidParameterException", ("AWSPENDING", TOKEN_A)),
+            ("InvalidParameterException", ("AWSPENDING", TOKEN_A, TOKEN_A)),
+            ("InvalidParameterException", ("mine", TOKEN_A, TOKEN_B)),
+            ("InvalidParameterException", ("AWSCURRENT", None, TOKEN_A)),
+            ("InvalidParameterException", ("AWSCURRENT",)),
+            ("ResourceNotFoundException", ("AWSCURRENT", TOKEN_C, TOKEN_A)),
+        ):
+            with self.subTest(arguments):
+                self.assert_refused(400, code, self.move, *arguments)
+                self.assertEqual(self.labels(), before)
+        self.move("mine", TOKEN_A)
+        self.move("mine", TOKEN_A)
+        self.assertEqual(self.labels()[TOKEN_A], {"AWSCURRENT", "mine"})
+
+    def test_of_two_movers_from_the_same_holder_one_wins(self) -> None:
+        self.create("one", ClientRequestToken=TOKEN_A)
+        self.put(TOKEN_B, "two", "b")
+        self.put(TOKEN_C, "three", "c")
+        standin.settings(latency_ms=50)
+        with ThreadPoolExecutor() as pool:
+            moves = [pool.submit(self.move, "AWSCURRENT", target, TOKEN_A) for target in (TOKEN_B, TOKEN_C)]
+        self.assertEqual(sorted(bool(move.exception()) for move in moves), [False, True])
+
+    def test_unlabelled_versions_are_not_shown_and_may_vanish(self) -> None:
+        self.create("one", ClientRequestToken=TOKEN_A)
+        self.put(TOKEN_B, "two", "AWSPENDING")
+        self.put(TOKEN_C, "three", "AWSPENDING")
+        listed = self.secrets.list_secret_version_ids(SecretId="s/alice")["Versions"]
+        self.assertEqual({v["VersionId"] for v in listed}, {TOKEN_A, TOKEN_C})
+        everything = self.secrets.list_secret_version_ids(SecretId="s/alice", IncludeDeprecated=True)["Versions"]
+        self.assertEqual(len(everything), 3)
+        self.assertEqual(self.value(VersionId=TOKEN_B), "two")
+        standin.settings(drop_unlabelled_versions=True)
+        self.move("mine", TOKEN_A)
+        self.assert_refused(400, "ResourceNotFoundException", self.value, VersionId=TOKEN_B)
+
+    def test_asking_for_a_version_and_a_label_that_disagree_is_refused(self) -> None:
+        self.create("one", ClientRequestToken=TOKEN_A)
+        self.assert_refused(
+            400, "InvalidRequestException", self.value, VersionId=TOKEN_A, VersionStage="AWSPENDING"
+        )
+
+    def test_creating_again_is_a_repetition_or_a_conflict(self) -> None:
+        self.create("one", ClientRequestToken=TOKEN_A)
+        self.create("one", ClientRequestToken=TOKEN_A)
+        self.assert_refused(400, "ResourceExistsException", self.create, "two", ClientRequestToken=TOKEN_A)
+        self.assert_refused(400, "ResourceExistsException", self.create, "one", ClientRequestToken=TOKEN_B)
+        self.assert_refused(400, "ResourceExistsException", self.create)
+
+    def test_a_deleted_secret_holds_its_name_and_can_be_restored(self) -> None:
+        self.create("one")
+        self.secrets.delete_secret(SecretId="s/alice")
+        for call, arguments in (
+            (self.value, ()),
+            (self.create, ("two",)),
+            (self.put, (TOKEN_B, "two")),
+            (self.move, ("AWSCURRENT", TOKEN_B)),
+        ):
+            self.assert_refused(400, "InvalidRequestException", call, *arguments)
+        self.assertIn("DeletedDate", self.secrets.describe_secret(SecretId="s/alice"))
+        self.secrets.restore_secret(SecretId="s/alice")
+        self.assertEqual(self.value(), "one")
+
+    def test_a_forced_deletion_frees_the_name(self) -> None:
+        self.create("one")
+        self.secrets.delete_secret(SecretId="s/alice", ForceDeleteWithoutRecovery=True)
+        self.create("two")
+        self.assertEqual(self.value(), "two")
+
+    def test_names_tokens_and_tags_are_checked(self) -> None:
+        self.create(name="aA1/_+=.@-")
+        for name in ("a,b", "a b", "ä", "a!"):
+            self.assert_refused(400, "ValidationException", self.create, name=name)
+        secrets = standin.boto3("secretsmanager", parameter_validation=False)
+        for token in ("x" * 31, "x" * 65):
+            self.assert_refused(
+                400, "InvalidParameterException", secrets.create_secret,
+                Name="n", SecretString="s", ClientRequestToken=token,
+            )  # fmt: skip
+        comma = [{"Key": "iam-user", "Value": "a,b"}]
+        self.assert_refused(400, "InvalidParameterException", self.create, name="n", Tags=comma)
+        self.create(name="n")
+        self.assert_refused(400, "InvalidParameterException", self.secrets.tag_resource, SecretId="n", Tags=comma)
+
+    def test_it_is_found_by_name_arn_and_partial_arn_of_its_own_account_and_region(self) -> None:
+        self.create("a&SecretId=b")
+        arn = self.secrets.describe_secret(SecretId="s/alice")["ARN"]
+        for secret_id in (arn, arn[:-7]):
+            self.assertEqual(self.secrets.get_secret_value(SecretId=secret_id)["SecretString"], "a&SecretId=b")
+        for secret_id in (arn[:-1] + "?", arn.replace("us-east-1", "us-east-2"), arn.replace(HOME, "999999999999")):
+            self.assert_refused(400, "ResourceNotFoundException", self.secrets.describe_secret, SecretId=secret_id)
+
+    def test_every_change_moves_the_date_of_the_last_one(self) -> None:
+        def changed() -> float:
+            return self.secrets.describe_secret(SecretId="s/alice")["LastChangedDate"].timestamp()
+
+        self.create("one", ClientRequestToken=TOKEN_A)
+        moments = [changed()]
+        for change in (
+            lambda: self.put(TOKEN_B, "two", "b"),
+            lambda: self.move("b", TOKEN_A, TOKEN_B),
+            lambda: self.secrets.tag_resource(SecretId="s/alice", Tags=[{"Key": "k", "Value": "v"}]),
+            lambda: self.secrets.update_secret(SecretId="s/alice", Description="d"),
+        ):
+            change()
+            moments.append(changed())
+        self.assertEqual(moments, sorted(set(moments)))
+
+    def test_what_is_not_modelled_says_so(self) -> None:
+        self.create("one")
+        self.assert_refused(501, "NotImplemented", self.secrets.rotate_secret, SecretId="s/alice")
+
+
+class Findings(StandinTest):
+    ASFF = {"Id": "finding/1", "ProductArn": "arn:aws:securityhub:us-east-1::product/aws/securityhub"}
+    OCSF = {"CloudAccountUid": HOME, "FindingInfoUid": "finding/1", "MetadataProductUid": "product"}
+
+    def seed(self) -> None:
+        standin.settings(accept_unknown_findings=False)
+        ocsf = {"class_uid": 2003, "metadata": {"uid": "uid-1", "product": {"uid": "product"}},
+                "cloud": {"account": {"uid": HOME}}, "finding_info": {"uid": "finding/1"}}  # fmt: skip
+        standin.seed(findings=[{**self.ASFF, "Resources": [{}]}, ocsf])
+
+    def test_updates_are_taken_and_recorded(self) -> None:
+        hub = self.client("securityhub")
+        answer = hub.batch_update_findings(
+            FindingIdentifiers=[self.ASFF], Workflow={"Status": "NOTIFIED"}, Note={"Text": "t", "UpdatedBy": "u"}
+        )
+        self.assertEqual((answer["ProcessedFindings"], answer["UnprocessedFindings"]), ([self.ASFF], []))
+        answer = hub.batch_update_findings_v2(FindingIdentifiers=[self.OCSF], StatusId=2, Comment="c")
+        self.assertEqual(answer["ProcessedFindings"], [{"FindingIdentifier": self.OCSF}])
+        first, second = standin.finding_updates()
+        self.assertEqual(first["changes"], {"Workflow": {"Status": "NOTIFIED"}, "Note": {"Text": "t", "UpdatedBy": "u"}})
+        self.assertEqual((second["api"], second["changes"]), ("BatchUpdateFindingsV2", {"comment": "c", "status_id": 2}))
+
+    def test_unknown_findings_can_be_left_unprocessed(self) -> None:
+        self.seed()
+        hub = self.client("securityhub")
+        unknown = {**self.ASFF, "Id": "finding/2"}
+        answer = hub.batch_update_findings(FindingIdentifiers=[self.ASFF, unknown], Workflow={"Status": "RESOLVED"})
+        self.assertEqual(answer["ProcessedFindings"], [self.ASFF])
+        self.assertEqual(
+            [(u["FindingIdentifier"], u["ErrorCode"]) for u in answer["UnprocessedFindings"]],
+            [(unknown, "FindingNotFound")],
+        )
+        self.assertEqual(hub.get_findings()["Findings"][0]["Workflow"], {"Status": "RESOLVED"})
+        answer = hub.batch_update_findings_v2(MetadataUids=["uid-1", "uid-2"], StatusId=4)
+        self.assertEqual(answer["ProcessedFindings"], [{"MetadataUid": "uid-1"}])
+        self.assertEqual(answer["UnprocessedFindings"][0]["ErrorCode"], "ResourceNotFoundException")
+        self.assertTrue(hub.batch_update_findings_v2(FindingIdentifiers=[self.OCSF], StatusId=4)["ProcessedFindings"])
+
+    def test_wrong_requests_are_refused_and_not_recorded(self) -> None:
+        hub = standin.boto3("securityhub", parameter_validation=False)
+        for arguments in (
+            {"FindingIdentifiers": []},
+            {"FindingIdentifiers": [self.ASFF] * 101},
+            {"FindingIdentifiers": [{"Id": "x"}]},
+            {"FindingIdentifiers": [self.ASFF], "Note": {"Text": "no author"}},
+            {"FindingIdentifiers": [self.ASFF], "Workflow": {"Status": "DONE"}},
+        ):
+            self.assert_refused(400, "InvalidInputException", hub.batch_update_findings, **arguments)
+        for arguments in (
+            {},
+            {"MetadataUids": ["a"], "FindingIdentifiers": [self.OCSF]},
+            {"MetadataUids": ["a"], "StatusId": 7},
+            {"MetadataUids": ["a"], "Comment": "x" * 513},
+        ):
+            self.assert_refused(400, "ValidationException", hub.batch_update_findings_v2, **arguments)
+        self.assertEqual(standin.finding_updates(), [])
+
+
+class Messages(StandinTest):
+    def setUp(self) -> None:
+        super().setUp()
+        self.topic = standin.seed(topics=[{"name": "topic"}])["topics"]["topic"]
+
+    def publish(self, message: Any, **more: Any) -> None:
+        text = message if isinstance(message, str) else json.dumps(message)
+        self.client("sns").publish(**{"TopicArn": self.topic, "Message": text, **more})
+
+    def test_messages_are_recorded_with_their_attributes(self) -> None:
+        self.publish(
+            {"default": "d", "email": "e"}, MessageStructure="json", Subject="Hello",
+            MessageAttributes={"user_name": {"DataType": "String", "StringValue": "alice"}},
+        )  # fmt: skip
+        (message,) = standin.messages(user_name="alice")
+        self.assertEqual((message["bodies"], message["subject"], message["call"]), ({"default": "d", "email": "e"}, "Hello", 1))
+        self.assertEqual(standin.messages(user_name="bob"), [])
+        self.assertEqual(standin.calls("Publish")[0]["user"], "alice")
+
+    def test_a_structured_message_needs_a_default(self) -> None:
+        for message in ("no json", "[]", '"x"', {"email": "e"}, {"default": {"a": 1}}):
+            with self.subTest(message):
+                self.assert_refused(400, "InvalidParameter", self.publish, message, MessageStructure="json")
+        self.assertEqual(standin.messages(), [])
+
+    def test_subjects_are_short_single_lines(self) -> None:
+        self.publish("m", Subject="x" * 99)
+        for subject in ("x" * 100, "two\nlines", "a\u2028b", "bell\a", ""):
+            self.assert_refused(400, "InvalidParameter", self.publish, "m", Subject=subject)
+        self.assertEqual(len(standin.messages()), 1)
+
+    def test_topics_must_exist_and_messages_must_fit(self) -> None:
+        self.assert_refused(404, "NotFound", self.publish, "m", TopicArn=f"{self.topic}-2")
+        self.assert_refused(400, "InvalidParameter", self.publish, "x" * (256 * 1024 + 1))
+        empty = {"k": {"DataType": "String", "StringValue": ""}}
+        self.assert_refused(400, "InvalidParameter", self.publish, "m", MessageAttributes=empty)
+
+    def test_subscribers_get_what_their_filter_wants_in_their_words(self) -> None:
+        seeded = standin.seed(
+            queues=[{"name": "programs"}],
+            topics=[
+                {
+                    "name": "filtered",
+                    "subscriptions": [
+                        {"protocol": "email", "endpoint": "alice@example.org", "filter_policy": {"user_name": ["alice"]}},
+                        {"protocol": "email", "endpoint": "bob@example.org", "filter_policy": {"user_name": ["bob"]}},
+                        {"protocol": "sqs", "endpoint": f"arn:aws:sqs:us-east-1:{HOME}:programs"},
+                    ],
+                }
+            ],
+        )
+        self.publish(
+            {"default": "d", "email": "e"}, TopicArn=seeded["topics"]["filtered"], MessageStructure="json",
+            MessageAttributes={"user_name": {"DataType": "String", "StringValue": "alice"}},
+        )  # fmt: skip
+        self.assertEqual(
+            [(d["endpoint"].rpartition(":")[2], d["body"]) for d in standin.messages()[0]["deliveries"]],
+            [("alice@example.org", "e"), ("programs", "d")],
+        )
+        (queue,) = standin.queues()
+        self.assertEqual(json.loads(queue["messages"][0]["body"])["Message"], "d")
+
+    def test_queues_take_batches(self) -> None:
+        url = standin.seed(queues=[{"name": "jobs"}])["queues"]["jobs"]["url"]
+        entries = [{"Id": str(n), "MessageBody": f"body {n}"} for n in range(10)]
+        self.assertEqual(len(self.client("sqs").send_message_batch(QueueUrl=url, Entries=entries)["Successful"]), 10)
+        self.assertEqual([m["body"] for m in standin.queues()[0]["messages"]], [e["MessageBody"] for e in entries])
+
+
+class Accounts(StandinTest):
+    OTHER = "210987654321"
+
+    def test_a_session_of_a_role_acts_in_the_roles_account(self) -> None:
+        role = standin.seed(account_id=self.OTHER, users=[{"name": "carol"}], roles=[{"name": "member"}])["roles"]["member"]
+        credentials = self.client("sts").assume_role(RoleArn=role, RoleSessionName="me")["Credentials"]
+        member = standin.boto3("iam", credentials["AccessKeyId"], session_token=credentials["SessionToken"])
+        self.assertIn(self.OTHER, member.get_user(UserName="carol")["User"]["Arn"])
+        self.assert_refused(404, "NoSuchEntity", self.iam.get_user, UserName="carol")
+        call = standin.calls("GetUser")[0]
+        self.assertEqual((call["account_id"], call["principal"]),
+                         (self.OTHER, f"arn:aws:sts::{self.OTHER}:assumed-role/member/me"))  # fmt: skip
+
+    def test_a_role_that_does_not_exist_cannot_be_assumed(self) -> None:
+        self.assert_refused(
+            403, "AccessDenied", self.client("sts").assume_role,
+            RoleArn=f"arn:aws:iam::{self.OTHER}:role/none", RoleSessionName="me",
+        )  # fmt: skip
+
+    def test_the_home_account_and_partition_can_be_another(self) -> None:
+        standin.settings(home_account=self.OTHER)
+        standin.seed(region="cn-north-1", users=[{"name": "carol"}])
+        china = standin.boto3("iam", region="cn-north-1")
+        self.assertEqual(china.get_user(UserName="carol")["User"]["Arn"], f"arn:aws-cn:iam::{self.OTHER}:user/carol")
+        standin.seed(account_id=HOME, users=[{"name": "dora"}])
+        self.assertEqual(standin.boto3("iam", HOME).get_user(UserName="dora")["User"]["UserName"], "dora")
+
+
+class Promise(StandinTest):
+    def secret(self, value: str, **more: Any) -> None:
+        self.client("secretsmanager").create_secret(
+            Name="s/alice", SecretString=json.dumps({"username": "alice", "password": value, "account_id": HOME}), **more
+        )
+
+    def reset(self) -> None:
+        self.iam.update_login_profile(UserName="alice", Password=GOOD)
+
+    def test_a_password_that_nobody_can_read_is_a_violation(self) -> None:
+        standin.seed(users=[{"name": "alice"}, {"name": "bob"}])
+        self.assertEqual(standin.invariant()["now"], [])
+        self.reset()
+        self.assertEqual([(v["user"], v["working_password"]) for v in standin.invariant()["now"]], [("alice", GOOD)])
+
+    def test_a_labelled_version_keeps_it_while_it_is_labelled_and_not_deleted(self) -> None:
+        standin.seed(users=[{"name": "alice"}])
+        self.secret(GOOD, ClientRequestToken=TOKEN_A)
+        self.reset()
+        self.assertEqual(standin.invariant()["now"], [])
+        for token in (TOKEN_B, TOKEN_C):
+            self.secrets.put_secret_value(SecretId="s/alice", ClientRequestToken=token, SecretString='{"username":"alice"}')
+        self.assertEqual(len(standin.invariant()["now"]), 1)
+
+    def test_each_call_is_watched(self) -> None:
+        standin.seed(users=[{"name": "alice"}])
+        standin.settings(watch=True)
+        self.reset()
+        self.secret(GOOD, Tags=[{"Key": "iam-user", "Value": "alice"}, {"Key": "account-id", "Value": HOME}])
+        self.assertEqual(standin.invariant()["now"], [])
+        self.secrets.delete_secret(SecretId="s/alice")
+        report = standin.invariant()
+        self.assertEqual([v["call"] for v in report["watched"]], [1, 3])
+        self.assertEqual(len(report["now"]), 1)
+
+    def test_a_secret_that_changes_hands_is_noticed(self) -> None:
+        standin.seed(users=[{"name": "alice"}])
+        standin.settings(watch=True)
+        self.secret(GOOD, Tags=[{"Key": "iam-user", "Value": "alice"}])
+        self.reset()
+        self.secrets.tag_resource(SecretId="s/alice", Tags=[{"Key": "iam-user", "Value": "bob"}])
+        self.assertEqual([v["call"] for v in standin.invariant()["watched"]], [3])
+
+    def test_what_the_user_chose_they_know(self) -> None:
+        standin.seed(users=[{"name": "alice", "attached_policies": ["IAMUserChangePassword"]}])
+        self.reset()
+        standin.sign_in("alice", GOOD, "My-Own-Pass-1")
+        self.assertEqual(standin.invariant()["now"], [])
+        self.assertLessEqual({GOOD, "My-Own-Pass-1"}, set(standin.passwords()))
+
+
+class Log(StandinTest):
+    def test_calls_are_numbered_and_hold_no_secret(self) -> None:
+        standin.seed(users=[{"name": "alice"}])
+        self.iam.get_user(UserName="alice")
+        self.iam.update_login_profile(UserName="alice", Password=GOOD)
+        self.secrets.create_secret(Name="n", SecretString=GOOD)
+        with self.assertRaises(ClientError):
+            self.secrets.get_secret_value(SecretId="none")
+        calls = standin.calls()
+        self.assertEqual(
+            [(c["n"], c["service"], c["operation"], c["user"], c["status"], c["code"]) for c in calls],
+            [
+                (1, "iam", "GetUser", "alice", 200, None),
+                (2, "iam", "UpdateLoginProfile", "alice", 200, None),
+                (3, "secretsmanager", "CreateSecret", None, 200, None),
+                (4, "secretsmanager", "GetSecretValue", None, 400, "ResourceNotFoundException"),
+            ],
+        )
+        self.assertEqual((calls[1]["params"]["Password"], calls[2]["params"]["SecretString"]), ("REDACTED",) * 2)
+        self.assertNotIn(GOOD, json.dumps(calls))
+        self.assertEqual({c["state"] for c in calls}, {"finished"})
+        self.assertEqual([c["n"] for c in standin.calls(after=3)], [4])
+
+    def test_reset_forgets_everything(self) -> None:
+        standin.seed(users=[{"name": "alice"}])
+        standin.settings(watch=True, latency_ms=1)
+        standin.faults({"effect": "throttle"})
+        standin.reset()
+        self.assert_refused(404, "NoSuchEntity", self.iam.get_user, UserName="alice")
+        state = standin.state()
+        self.assertEqual((state["users"], state["faults"], state["settings"]["watch"]), ([], [], False))
+        self.assertEqual(len(state["calls"]), 1)
+
+    def test_mistakes_at_the_control_api_are_named(self) -> None:
+        for mistake in (
+            lambda: standin.seed(user=[]),
+            lambda: standin.seed(users=[{"name": "a", "pasword": "x"}]),
+            lambda: standin.seed(users=[{"name": "a b"}]),
+            lambda: standin.seed(password_policy={"MaxPasswordAge": 0}),
+            lambda: standin.seed(users=[{"name": "a", "report_row": {"nope": "x"}}]),
+            lambda: standin.settings(wach=True),
+            lambda: standin.settings(watch="yes"),
+            lambda: standin.settings(report_polls=True),
+            lambda: standin.faults({"effect": "explode"}),
+            lambda: standin.faults({"match": {"op": "x"}, "effect": "throttle"}),
+            lambda: standin.user("nobody"),
+        ):
+            with self.assertRaises(ControlError):
+                mistake()
+
+    def test_unsigned_and_unknown_requests_are_refused(self) -> None:
+        self.assert_refused(501, "NotImplemented", standin.boto3("ec2").describe_instances)
+        unsigned = standin.boto3("iam", signature_version=UNSIGNED)
+        self.assert_refused(403, "MissingAuthenticationToken", unsigned.get_user, UserName="alice")
+
+    def test_header_names_may_be_in_lower_case_and_connections_are_kept(self) -> None:
+        connection = http.client.HTTPConnection(standin.url.removeprefix("http://"))
+        headers = {
+            "authorization": "AWS4-HMAC-SHA256 Credential=AKIA/20260101/eu-west-1/secretsmanager/aws4_request, Sig",
+            "x-amz-target": "secretsmanager.ListSecrets",
+            "content-type": "application/x-amz-json-1.1",
+        }
+        for _ in range(2):
+            connection.request("POST", "/", "{}", headers)
+            socket = connection.sock
+            answer = connection.getresponse()
+            self.assertEqual((answer.status, json.load(answer)["SecretList"]), (200, []))
+            self.assertIs(connection.sock, socket)
+        connection.close()
+        self.assertEqual([(c["operation"], c["region"]) for c in standin.calls()], [("ListSecrets", "eu-west-1")] * 2)
+
+
+class Faults(StandinTest):
+    def setUp(self) -> None:
+        super().setUp()
+        standin.seed(users=[{"name": "alice"}, {"name": "bob"}], topics=[{"name": "topic"}])
+
+    def reset(self, user: str = "alice") -> None:
+        self.iam.update_login_profile(UserName=user, Password=GOOD)
+
+    def is_reset(self, user: str = "alice") -> bool:
+        return standin.user(user)["password"] == GOOD
+
+    def test_errors_come_in_the_words_of_each_service(self) -> None:
+        calls = {
+            "iam": lambda: self.iam.list_users(),
+            "secretsmanager": lambda: self.secrets.list_secrets(),
+            "securityhub": lambda: self.client("securityhub").get_findings(),
+            "sns": lambda: self.client("sns").list_topics(),
+            "sqs": lambda: self.client("sqs").list_queues(),
+            "sts": lambda: self.client("sts").get_caller_identity(),
+        }
+        denied = {"iam": (403, "AccessDenied"), "secretsmanager": (400, "AccessDeniedException"),
+                  "securityhub": (403, "AccessDeniedException"), "sns": (403, "AuthorizationError"),
+                  "sqs": (403, "AccessDeniedException"), "sts": (403, "AccessDenied")}  # fmt: skip
+        throttled = {**dict.fromkeys(calls, (400, "Throttling")), "secretsmanager": (400, "ThrottlingException"),
+                     "securityhub": (429, "ThrottlingException"), "sqs": (400, "ThrottlingException")}  # fmt: skip
+        for service, call in calls.items():
+            with self.subTest(service):
+                standin.faults({"match": {"service": service}, "effect": "access_denied"})
+                self.assert_refused(*denied[service], call)
+                standin.faults({"match": {"service": service}, "effect": "throttle"})
+                self.assert_refused(*throttled[service], call)
+                error = {"status": 409, "code": "Odd", "message": "a < b"}
+                standin.faults({"match": {"service": service}, "effect": {"error": error}})
+                self.assertEqual(self.assert_refused(409, "Odd", call), "a < b")
+                standin.faults()
+                call()
+
+    def test_rules_count_and_choose(self) -> None:
+        standin.faults(
+            {"match": {"operation": "UpdateLoginProfile", "user": "alice", "nth": 2}, "effect": "throttle"},
+            {"match": {"user": "bob", "times": 1}, "effect": "throttle"},
+        )
+        self.reset()
+        self.assert_refused(400, "Throttling", self.reset)
+        self.reset()
+        self.assert_refused(400, "Throttling", self.reset, "bob")
+        self.reset("bob")
+        self.assertEqual([(rule["seen"], rule["fired"]) for rule in standin.fault_report()], [(3, 1), (2, 1)])
+        standin.faults({"match": {"call_number": len(standin.calls()) + 2}, "effect": "throttle"})
+        self.iam.list_users()
+        self.assert_refused(400, "Throttling", self.iam.list_users)
+
+    def test_a_request_can_get_lost_before_and_its_answer_after(self) -> None:
+        standin.faults({"match": {"user": "alice"}, "effect": "drop_before"}, {"match": {"user": "bob"}, "effect": "drop_after"})
+        for user, done in (("alice", False), ("bob", True)):
+            with self.assertRaises(ConnectionClosedError):
+                self.reset(user)
+            self.assertEqual(self.is_reset(user), done)
+        self.assertEqual([(c["code"], c["fault"]) for c in standin.calls()],
+                         [("NoAnswer", "drop_before"), ("NoAnswer", "drop_after")])  # fmt: skip
+
+    def test_an_error_can_hide_that_the_work_was_done(self) -> None:
+        failure = {"status": 500, "code": "ServiceFailure", "message": "?"}
+        standin.faults({"effect": {"error": failure}})
+        self.assert_refused(500, "ServiceFailure", self.reset)
+        self.assertFalse(self.is_reset())
+        standin.faults({"effect": {"error_after": failure}})
+        self.assert_refused(500, "ServiceFailure", self.reset)
+        self.assertTrue(self.is_reset())
+
+    def test_a_page_of_html_is_no_answer(self) -> None:
+        standin.faults({"effect": "html"})
+        with self.assertRaises(Exception):
+            self.reset()
+        self.assertEqual(standin.calls()[0]["status"], 503)
+        self.assertFalse(self.is_reset())
+
+    def test_latency_is_spent_side_by_side(self) -> None:
+        standin.settings(latency_ms=100)
+        standin.faults({"match": {"service": "iam"}, "effect": {"latency_ms": 100}})
+        started = time.monotonic()
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: self.iam.list_users(), range(8)))
+        self.assertTrue(0.2 <= time.monotonic() - started < 0.8, time.monotonic() - started)
+
+    def test_latency_joins_another_fault(self) -> None:
+        standin.faults({"effect": {"latency_ms": 50}}, {"effect": "throttle"})
+        started = time.monotonic()
+        self.assert_refused(400, "Throttling", self.reset)
+        self.assertGreaterEqual(time.monotonic() - started, 0.05)
+
+    def test_a_hanging_call_waits_until_it_is_released(self) -> None:
+        for effect, done in (("hang_before", False), ("hang_after", True)):
+            with self.subTest(effect):
+                number = len(standin.calls()) + 1
+                standin.faults({"match": {"call_number": number}, "effect": effect})
+                caller = threading.Thread(target=lambda: self.assertRaises(ConnectionClosedError, self.reset))
+                caller.start()
+                standin.wait_for_call(number, "processed" if done else "received")
+                self.assertEqual(self.is_reset(), done)
+                self.assertTrue(caller.is_alive())
+                standin.faults()
+                caller.join(5)
+                self.assertFalse(caller.is_alive())
+                self.assertEqual(self.is_reset(), done)
+
+    def test_many_callers_do_no_harm(self) -> None:
+        standin.seed(users=[{"name": f"user-{n}"} for n in range(16)])
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(self.reset, [f"user-{n}" for n in range(16)] * 4))
+        self.assertEqual([c["n"] for c in standin.calls()], list(range(1, 65)))
+        self.assertEqual({c["status"] for c in standin.calls()}, {200})
+
+
+if __name__ == "__main__":
+    unittest.main()
