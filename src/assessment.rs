@@ -3,8 +3,10 @@
 use std::fmt;
 
 use crate::account::credential_report::Age;
+use crate::account::password_policy::EffectivePolicy;
 use crate::aws::ChangePasswordAccess;
 use crate::config::{ChangePasswordGrant, Config};
+use crate::identity::UserName;
 use crate::reset::{Observed, Step, Verdict, next};
 use crate::survey::{AccountFacts, UserFacts};
 
@@ -75,6 +77,8 @@ pub struct Assessment {
     pub age: Option<Age>,
     /// The limit that it was held against, in days.
     pub max_age_days: u16,
+    /// The password policy that a new password has to satisfy.
+    pub policy: EffectivePolicy,
     /// What is to be done.
     pub decision: Decision,
 }
@@ -96,11 +100,12 @@ pub enum Decision {
 /// Decides about a user.
 #[must_use]
 pub fn assess(user: &UserFacts, account: &AccountFacts, demand: Demand, config: &Config) -> Assessment {
-    let limits = [demand.max_age_days, account.policy.max_age_days()];
-    let max_age_days = limits.into_iter().flatten().fold(config.max_password_age_days, u16::min);
-    let skip = |age, reason| Assessment { age, max_age_days, decision: Decision::Skip(reason) };
+    let max_age_days = limit(demand.max_age_days, &account.policy, config);
+    let decided = |age, decision| Assessment { age, max_age_days, policy: account.policy.clone(), decision };
+    let skip = |age, reason| decided(age, Decision::Skip(reason));
 
-    if is_exempt(user, config) {
+    let by_tag = |tags: &Vec<(String, String)>| tags.iter().any(|(key, value)| config.exempt_tag.is(key, value));
+    if user.tags.as_ref().is_none_or(by_tag) || is_exempt_by_name(&user.user.name, &user.user.path, config) {
         return skip(None, SkipReason::Exempt);
     }
     let Some(profile) = user.profile else { return skip(None, SkipReason::NoConsolePassword) };
@@ -129,16 +134,22 @@ pub fn assess(user: &UserFacts, account: &AccountFacts, demand: Demand, config: 
     let Some(grant) = grant(user, account, config) else {
         return skip(Some(age), SkipReason::CannotChangePassword);
     };
-    Assessment { age: Some(age), max_age_days, decision: Decision::Reset { observed: Box::new(observed), grant } }
+    decided(Some(age), Decision::Reset { observed: Box::new(observed), grant })
 }
 
-fn is_exempt(facts: &UserFacts, config: &Config) -> bool {
-    let user = &facts.user;
-    let name = user.name.as_str();
-    let by_tag =
-        facts.tags.as_ref().is_none_or(|tags| tags.iter().any(|(key, value)| config.exempt_tag.is(key, value)));
-    let by_name = [name, &user.path, &format!("{}{name}", user.path)];
-    by_tag || by_name.into_iter().any(|name| config.exempt_users.matches(name))
+/// The greatest age of a password in days: the strictest of what the finding's
+/// control, the account's policy and the configuration allow.
+#[must_use]
+pub fn limit(asked: Option<u16>, policy: &EffectivePolicy, config: &Config) -> u16 {
+    [asked, policy.max_age_days()].into_iter().flatten().fold(config.max_password_age_days, u16::min)
+}
+
+/// Whether `EXEMPT_USERS` covers the user: the name, the path (`/`, `/a/b/`), or
+/// the two together.
+#[must_use]
+pub fn is_exempt_by_name(name: &UserName, path: &str, config: &Config) -> bool {
+    let name = name.as_str();
+    [name, path, &format!("{path}{name}")].into_iter().any(|name| config.exempt_users.matches(name))
 }
 
 /// Whether the user must be granted `iam:ChangePassword` first; none if a grant

@@ -21,7 +21,7 @@ async fn main() -> ExitCode {
         return refuse(&error);
     }
     let sdk = Aws::sdk_config().load().await;
-    let aws = Aws::new(sdk, config.notification_topic_arn.clone(), config.member_role_name.clone());
+    let aws = Aws::new(sdk, &config);
     let app = App::new(config, aws);
     match lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| app.handle(event))).await {
         Ok(()) => ExitCode::SUCCESS,

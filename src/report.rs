@@ -83,13 +83,27 @@ pub enum PolicyStatus {
     Failed,
 }
 
+impl PolicyStatus {
+    /// The word in the answer.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Strengthened => "strengthened",
+            Self::Compliant => "compliant",
+            Self::WouldStrengthen => "would-strengthen",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// What became of a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UserReport {
     /// The user's account.
     pub account_id: AccountId,
     /// The user's name; `<root_account>` for root, the unique id for a user
-    /// whose name nobody knows.
+    /// whose name nobody knows, `*` for all users of a sweep that could not
+    /// begin.
     pub user_name: String,
     /// How it ended.
     pub status: UserStatus,

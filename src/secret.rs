@@ -248,7 +248,7 @@ mod tests {
     fn names_that_secrets_manager_refuses_are_made_legal() {
         assert_eq!(name_of("doe,john"), "iam-console-password/123456789012/doe/2Cjohn");
         assert_eq!(name_of("svc-abc123"), "iam-console-password/123456789012/svc-abc123/console");
-        assert_eq!(name_of("a-b-c123"), "iam-console-password/123456789012/a-b-c123");
+        assert_eq!(name_of("a-b-c123"), "iam-console-password/123456789012/a-b-c123/console");
         assert_eq!(name_of("x-ab,c"), "iam-console-password/123456789012/x-ab/2Cc/console");
     }
 

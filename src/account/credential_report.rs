@@ -50,6 +50,13 @@ pub struct Row {
 }
 
 impl Row {
+    /// The user's path, read off the ARN: `/`, or `/a/b/`.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        let resource = self.arn.split_once(":user").map_or("/", |(_, resource)| resource);
+        resource.rfind('/').map_or("/", |end| &resource[..=end])
+    }
+
     /// Joins a second row of the same user, erring towards the younger password.
     fn absorb(&mut self, other: Self) {
         let password_enabled = self.password_enabled || other.password_enabled;

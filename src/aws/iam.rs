@@ -151,6 +151,26 @@ impl Iam {
         }))
     }
 
+    /// Replaces the account's password policy. Whatever a policy can set is
+    /// given, since what is left out would fall back to AWS's default.
+    pub async fn set_password_policy(&self, policy: &PasswordPolicy) -> Result<(), CallError> {
+        let answer = self
+            .client
+            .update_account_password_policy()
+            .minimum_password_length(i32::from(policy.minimum_length))
+            .require_symbols(policy.require_symbols)
+            .require_numbers(policy.require_numbers)
+            .require_uppercase_characters(policy.require_uppercase)
+            .require_lowercase_characters(policy.require_lowercase)
+            .allow_users_to_change_password(policy.allow_users_to_change_password)
+            .set_max_password_age(policy.max_age_days.map(i32::from))
+            .set_password_reuse_prevention(policy.reuse_prevention.map(i32::from))
+            .set_hard_expiry(policy.hard_expiry)
+            .send()
+            .await;
+        answer.map(drop).map_err(|error| CallError::new("iam:UpdateAccountPasswordPolicy", Input::Plain, &error))
+    }
+
     /// The credential report as CSV, with the time it shows. Asks for a new one
     /// where there is none that is still valid, and waits for it until `until`.
     pub async fn credential_report(&self, until: Instant) -> Result<(Vec<u8>, OffsetDateTime), CallError> {

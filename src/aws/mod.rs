@@ -3,6 +3,7 @@
 
 mod error;
 mod iam;
+mod queue;
 mod secrets;
 mod security_hub;
 mod sns;
@@ -23,9 +24,11 @@ use tokio::sync::Mutex;
 pub use self::error::CallError;
 use self::error::Input;
 pub use self::iam::{ChangePasswordAccess, Iam, LoginProfile, PasswordSet, User};
+pub use self::queue::{NotSent, Queue};
 pub use self::secrets::{Created, LabelMoved, ReadBack, Secrets, Stored};
-pub use self::security_hub::{Recorded, SecurityHub};
+pub use self::security_hub::{Mark, Recorded, SecurityHub};
 pub use self::sns::Topic;
+use crate::config::Config;
 use crate::identity::{AccountId, Home};
 use crate::secret::MANAGED_BY;
 
@@ -61,6 +64,7 @@ pub struct Aws {
     sdk: SdkConfig,
     topic: Topic,
     security_hub: SecurityHub,
+    queue: Option<Queue>,
     member_role_name: Option<String>,
     members: Mutex<HashMap<AccountId, Member>>,
 }
@@ -103,12 +107,14 @@ pub enum OutOfReach {
 impl Aws {
     /// Prepares the clients. Nothing is called.
     #[must_use]
-    pub fn new(sdk: SdkConfig, topic_arn: String, member_role_name: Option<String>) -> Self {
+    pub fn new(sdk: SdkConfig, config: &Config) -> Self {
+        let queue = |url| Queue { client: client!(aws_sdk_sqs, &sdk), url };
         Self {
-            topic: Topic { client: client!(aws_sdk_sns, &sdk), arn: topic_arn },
+            topic: Topic { client: client!(aws_sdk_sns, &sdk), arn: config.notification_topic_arn.clone() },
             security_hub: SecurityHub { client: client!(aws_sdk_securityhub, &sdk) },
+            queue: config.work_queue_url.clone().map(queue),
+            member_role_name: config.member_role_name.clone(),
             sdk,
-            member_role_name,
             members: Mutex::default(),
         }
     }
@@ -136,6 +142,12 @@ impl Aws {
     #[must_use]
     pub fn security_hub(&self) -> &SecurityHub {
         &self.security_hub
+    }
+
+    /// The queue that sweeps write to, if there is one.
+    #[must_use]
+    pub fn queue(&self) -> Option<&Queue> {
+        self.queue.as_ref()
     }
 
     /// Where the function runs, when the invocation does not say: local

@@ -15,6 +15,21 @@ const NOTE_LIMIT: usize = 512;
 /// OCSF's status "In Progress": someone has been told, nothing is resolved yet.
 const OCSF_IN_PROGRESS: i32 = 2;
 
+/// OCSF's status "Resolved".
+const OCSF_RESOLVED: i32 = 4;
+
+/// How a finding is to be marked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// Someone has been told; what the finding is about may still be so.
+    Notified {
+        /// Whether something was done that the finding does not show yet.
+        news: bool,
+    },
+    /// What the finding is about has been seen to be mended.
+    Resolved,
+}
+
 /// What Security Hub made of an update.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recorded {
@@ -35,31 +50,41 @@ pub struct SecurityHub {
 }
 
 impl SecurityHub {
-    /// Notes on the finding that the user behind it has been notified.
+    /// Sets the finding's status and leaves a note.
     ///
     /// Each update makes Security Hub send the finding out again. A V2 finding
-    /// that is in progress would then count once more, so one that already is
-    /// in progress is updated only if `news` says that something was done.
+    /// that is in progress counts once more then, so one that already is in
+    /// progress is updated only if there is news.
     ///
     /// # Errors
     ///
     /// A call that failed. Updating a finding twice is the same as once.
-    pub async fn record_notified(&self, finding: &FindingRef, note: &str, news: bool) -> Result<Recorded, CallError> {
-        let note: String = note.chars().take(NOTE_LIMIT).collect();
+    pub async fn record(&self, finding: &FindingRef, mark: Mark, note: &str) -> Result<Recorded, CallError> {
+        let note: String = note.trim().chars().take(NOTE_LIMIT).collect();
         match finding {
             FindingRef::Asff { id, product_arn, workflow, .. } => {
-                // A finding that a person suppressed stays suppressed.
-                let status = (*workflow != Workflow::Suppressed).then_some(WorkflowStatus::Notified);
+                let status = match mark {
+                    // A finding that a person suppressed stays suppressed.
+                    _ if *workflow == Workflow::Suppressed => None,
+                    Mark::Notified { .. } => Some(WorkflowStatus::Notified),
+                    Mark::Resolved => Some(WorkflowStatus::Resolved),
+                };
                 self.update_asff(id, product_arn, &note, status).await
             }
-            FindingRef::Ocsf { status: OcsfStatus::InProgress, .. } if !news => Ok(Recorded::NotNeeded),
             FindingRef::Ocsf { account_uid, finding_uid, product_uid, status, .. } => {
                 let identifier = OcsfFindingIdentifier::builder()
                     .cloud_account_uid(account_uid.as_str())
                     .finding_info_uid(finding_uid)
                     .metadata_product_uid(product_uid)
                     .build();
-                let status = (*status != OcsfStatus::Suppressed).then_some(OCSF_IN_PROGRESS);
+                let status = match mark {
+                    _ if *status == OcsfStatus::Suppressed => None,
+                    Mark::Notified { news: false } if *status == OcsfStatus::InProgress => {
+                        return Ok(Recorded::NotNeeded);
+                    }
+                    Mark::Notified { .. } => Some(OCSF_IN_PROGRESS),
+                    Mark::Resolved => Some(OCSF_RESOLVED),
+                };
                 self.update_ocsf(identifier, &note, status).await
             }
         }

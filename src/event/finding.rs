@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
 use crate::account::password_policy::Requirement;
 use crate::identity::{AccountId, UserId, UserName};
 
@@ -69,9 +67,6 @@ pub enum UserRef {
         account_id: AccountId,
         /// The name, in the case in which the event has it.
         name: UserName,
-        /// The unique id, which only a queued [`Job`](super::Job) tells. A user of
-        /// this name with another id is someone else.
-        id: Option<UserId>,
     },
     /// A user of whom the event tells the unique id, but no name.
     Identified {
@@ -115,8 +110,7 @@ impl UserRef {
 ///
 /// [`BatchUpdateFindings`]: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchUpdateFindings.html
 /// [`BatchUpdateFindingsV2`]: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchUpdateFindingsV2.html
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FindingRef {
     /// A finding of Security Hub CSPM, in the AWS Security Finding Format.
     Asff {
@@ -125,7 +119,6 @@ pub enum FindingRef {
         /// `ProductArn`.
         product_arn: String,
         /// `Region`, where the finding was made, if it says so.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         region: Option<String>,
         /// `Workflow.Status`.
         workflow: Workflow,
@@ -139,7 +132,6 @@ pub enum FindingRef {
         /// `metadata.product.uid`.
         product_uid: String,
         /// `metadata.uid`, which names the finding alone, if it is there.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         metadata_uid: Option<String>,
         /// `status_id`, or `status`.
         status: OcsfStatus,
@@ -147,8 +139,7 @@ pub enum FindingRef {
 }
 
 /// `Workflow.Status` of an ASFF finding: how far people are with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Workflow {
     /// `NEW`, or not said: findings of 2019 have no `Workflow`.
     New,
@@ -164,7 +155,7 @@ pub enum Workflow {
 
 /// `status_id` of an
 /// [OCSF finding](https://schema.ocsf.io/1.6.0/classes/compliance_finding).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OcsfStatus {
     /// 1, `New`.
     New,

@@ -2,12 +2,12 @@
 
 use std::ops::RangeInclusive;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::identity::{AccountId, UserId, UserName};
+use crate::identity::{AccountId, UserName};
 
-use super::finding::{FindingRef, UserRef};
+use super::finding::UserRef;
 use super::{ResetOrder, Unsupported};
 
 /// The ages that IAM lets a password policy set, in days.
@@ -19,7 +19,7 @@ const AGES: RangeInclusive<u16> = 1..=1095;
 /// looks at the user again.
 ///
 /// ```json
-/// {"job":"reset","account_id":"123456789012","user_name":"alice","user_id":"AIDA…","max_age_days":90,"dry_run":false}
+/// {"job":"reset","account_id":"123456789012","user_name":"alice","max_age_days":90}
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "job", rename_all = "lowercase", deny_unknown_fields)]
@@ -28,47 +28,27 @@ pub enum Job {
     Reset {
         /// The account of the user.
         account_id: AccountId,
-        /// The name of the user when the job was written.
+        /// The name of the user.
         user_name: UserName,
-        /// The user's unique id: a later user of this name is not meant.
-        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "as_written")]
-        user_id: Option<UserId>,
         /// The age beyond which the password is too old, 1 to 1095 days; none
-        /// leaves it to the configuration.
+        /// leaves it to the account's policy and the configuration.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         max_age_days: Option<u16>,
-        /// Read everything, write nothing.
-        #[serde(default)]
-        dry_run: bool,
-        /// The finding that led to the sweep.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        finding: Option<FindingRef>,
     },
-}
-
-/// A unique id as IAM answered it when the job was written: it is compared, not
-/// looked up, so its form is IAM's business.
-fn as_written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<UserId>, D::Error> {
-    Ok(Option::<String>::deserialize(deserializer)?.map(|id| UserId::from_iam(&id)))
 }
 
 impl Job {
     /// Reads the body of a message that has a `job`.
     pub(super) fn order(body: &Value) -> Result<ResetOrder, Unsupported> {
         const EXPECTED: &str = "a job as this function queues it (`job`: `reset`, `account_id`, `user_name` and \
-            perhaps `user_id`, `max_age_days`, `dry_run`, `finding`)";
-        let Self::Reset { account_id, user_name, user_id, max_age_days, dry_run, finding } =
+            perhaps `max_age_days`)";
+        let Self::Reset { account_id, user_name, max_age_days } =
             Self::deserialize(body).map_err(|_| Unsupported::new(EXPECTED, "other fields or types"))?;
         if max_age_days.is_some_and(|days| !AGES.contains(&days)) {
             return Err(Unsupported::new("`max_age_days` from 1 to 1095", "another number"));
         }
-        Ok(ResetOrder {
-            user: UserRef::Named { account_id, name: user_name, id: user_id },
-            force: false,
-            dry_run,
-            max_age_days,
-            finding,
-        })
+        let user = UserRef::Named { account_id, name: user_name };
+        Ok(ResetOrder { user, force: false, dry_run: false, max_age_days })
     }
 }
 
@@ -76,64 +56,27 @@ impl Job {
 mod tests {
     use proptest::option;
     use proptest::prelude::*;
-    use proptest::sample::select;
     use serde_json::json;
 
     use super::*;
-    use crate::event::finding::{OcsfStatus, Workflow};
-
-    fn any_finding() -> impl Strategy<Value = FindingRef> {
-        use OcsfStatus as S;
-        let workflows =
-            select(vec![Workflow::New, Workflow::Notified, Workflow::Resolved, Workflow::Suppressed, Workflow::Other]);
-        let statuses =
-            select(vec![S::New, S::InProgress, S::Suppressed, S::Resolved, S::Archived, S::Deleted, S::Other]);
-        prop_oneof![
-            (any::<String>(), any::<String>(), option::of(any::<String>()), workflows)
-                .prop_map(|(id, product_arn, region, workflow)| FindingRef::Asff { id, product_arn, region, workflow }),
-            ("[0-9]{12}", any::<String>(), any::<String>(), option::of(any::<String>()), statuses).prop_map(
-                |(account_uid, finding_uid, product_uid, metadata_uid, status)| FindingRef::Ocsf {
-                    account_uid: account_uid.parse().unwrap(),
-                    finding_uid,
-                    product_uid,
-                    metadata_uid,
-                    status,
-                }
-            ),
-        ]
-    }
 
     proptest! {
         #[test]
         fn a_job_read_back_is_the_job_that_was_written(
             account_id in "[0-9]{12}",
             user_name in "[A-Za-z0-9+=,.@_-]{1,64}",
-            user_id in option::of("[A-Za-z0-9]{1,128}"),
             max_age_days in option::of(AGES),
-            dry_run in any::<bool>(),
-            finding in option::of(any_finding()),
         ) {
-            let job = Job::Reset {
-                account_id: account_id.parse().unwrap(),
-                user_name: user_name.parse().unwrap(),
-                user_id: user_id.as_deref().map(UserId::from_iam),
-                max_age_days,
-                dry_run,
-                finding: finding.clone(),
-            };
+            let account_id: AccountId = account_id.parse().unwrap();
+            let name: UserName = user_name.parse().unwrap();
+            let job = Job::Reset { account_id: account_id.clone(), user_name: name.clone(), max_age_days };
             let body = serde_json::to_string(&job).unwrap();
-            prop_assert_eq!(&serde_json::from_str::<Job>(&body).unwrap(), &job);
             let order = Job::order(&serde_json::from_str(&body).unwrap()).unwrap();
             prop_assert_eq!(order, ResetOrder {
-                user: UserRef::Named {
-                    account_id: account_id.parse().unwrap(),
-                    name: user_name.parse().unwrap(),
-                    id: user_id.as_deref().map(UserId::from_iam),
-                },
+                user: UserRef::Named { account_id, name },
                 force: false,
-                dry_run,
+                dry_run: false,
                 max_age_days,
-                finding,
             });
         }
     }
@@ -143,22 +86,11 @@ mod tests {
         let job = Job::Reset {
             account_id: "123456789012".parse().unwrap(),
             user_name: "alice".parse().unwrap(),
-            user_id: None,
             max_age_days: None,
-            dry_run: false,
-            finding: Some(FindingRef::Asff {
-                id: "i".to_owned(),
-                product_arn: "p".to_owned(),
-                region: None,
-                workflow: Workflow::New,
-            }),
         };
         assert_eq!(
             serde_json::to_value(&job).unwrap(),
-            json!({
-                "job": "reset", "account_id": "123456789012", "user_name": "alice", "dry_run": false,
-                "finding": { "asff": { "id": "i", "product_arn": "p", "workflow": "NEW" } },
-            })
+            json!({ "job": "reset", "account_id": "123456789012", "user_name": "alice" })
         );
     }
 
@@ -173,7 +105,6 @@ mod tests {
             json!({ "job": "reset", "account_id": "123456789012", "user_name": "alice", "password": "hunter2" }),
             json!({ "job": "reset", "account_id": "123456789012", "user_name": "alice", "max_age_days": 0 }),
             json!({ "job": "reset", "account_id": "123456789012", "user_name": "alice", "max_age_days": 1096 }),
-            json!({ "job": "reset", "account_id": "123456789012", "user_name": "alice", "finding": {} }),
         ] {
             let problem = Job::order(&body).unwrap_err().to_string();
             assert!(!problem.contains("hunter2"), "{problem}");

@@ -44,16 +44,10 @@ fn reset(fields: &Map<String, Value>, home: &Home) -> Result<ResetOrder, Unsuppo
                     "something else",
                 )
             })?;
-            UserRef::Named { account_id, name, id: None }
+            UserRef::Named { account_id, name }
         }
     };
-    Ok(ResetOrder {
-        user,
-        force: fields.flag("force")?,
-        dry_run: fields.flag("dry_run")?,
-        max_age_days: None,
-        finding: None,
-    })
+    Ok(ResetOrder { user, force: fields.flag("force")?, dry_run: fields.flag("dry_run")?, max_age_days: None })
 }
 
 fn sweep(fields: &Map<String, Value>, home: &Home) -> Result<SweepOrder, Unsupported> {
@@ -134,11 +128,11 @@ mod tests {
     }
 
     fn user(account: &str, name: &str) -> UserRef {
-        UserRef::Named { account_id: account.parse().unwrap(), name: name.parse().unwrap(), id: None }
+        UserRef::Named { account_id: account.parse().unwrap(), name: name.parse().unwrap() }
     }
 
     fn plain_reset(user: UserRef) -> ResetOrder {
-        ResetOrder { user, force: false, dry_run: false, max_age_days: None, finding: None }
+        ResetOrder { user, force: false, dry_run: false, max_age_days: None }
     }
 
     #[test]

@@ -73,8 +73,6 @@ pub struct ResetOrder {
     /// The age beyond which the password is too old, 1 to 1095 days, where the
     /// sweep that queued the job knew a stricter one. Never set by hand.
     pub max_age_days: Option<u16>,
-    /// The finding that led to the sweep that queued the job. Never set by hand.
-    pub finding: Option<FindingRef>,
 }
 
 /// An order to reset every user of an account whose password is too old.

@@ -118,7 +118,7 @@ fn user(resource: &Resource<'_>, account: Option<&str>) -> Result<UserRef, Uncle
     // What has the form of an id is none of the names that people give.
     let is_id = |told: &str| told.parse::<UserId>().is_ok();
     if let Some(name) = told().filter(|told| !is_id(told)).find_map(|told| told.parse().ok()) {
-        return Ok(UserRef::Named { account_id, name, id: None });
+        return Ok(UserRef::Named { account_id, name });
     }
     match told().chain(resource.user_id).find_map(|told| told.parse().ok()) {
         Some(id) => Ok(UserRef::Identified { account_id, id }),
@@ -192,7 +192,7 @@ mod tests {
     const ID: &str = "AIDACKCEVSQ6C2EXAMPLE";
 
     fn named(name: &str) -> UserRef {
-        UserRef::Named { account_id: ACCOUNT.parse().unwrap(), name: name.parse().unwrap(), id: None }
+        UserRef::Named { account_id: ACCOUNT.parse().unwrap(), name: name.parse().unwrap() }
     }
 
     fn identified() -> UserRef {

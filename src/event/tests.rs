@@ -44,8 +44,7 @@ fn samples_with_findings() -> Vec<(String, Value)> {
 
 fn show_user(user: &UserRef) -> String {
     match user {
-        UserRef::Named { name, id: None, .. } => name.to_string(),
-        UserRef::Named { name, id: Some(id), .. } => format!("{name}={id}"),
+        UserRef::Named { name, .. } => name.to_string(),
         UserRef::Identified { id, .. } => id.to_string(),
         UserRef::Root { .. } => "root".to_owned(),
     }

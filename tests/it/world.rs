@@ -275,7 +275,8 @@ impl World {
             .time_source(self.clone())
             .load()
             .await;
-        App::new(config, Aws::new(sdk, TOPIC.to_owned(), None))
+        let aws = Aws::new(sdk, &config);
+        App::new(config, aws)
     }
 
     /// Delivers an event to a fresh process, which a fault may kill.

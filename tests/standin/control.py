@@ -1,7 +1,7 @@
 """The control API: how tests fill the stand-in, look into it and tamper with it. README.md describes it.
 
-    GET  /_standin/NAME?parameter=value
-    POST /_standin/NAME   a JSON document
+GET  /_standin/NAME?parameter=value
+POST /_standin/NAME   a JSON document
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def _password_policies() -> dict[str, Any]:
     }
 
 
-def _passwords(query: dict[str, str]) -> list[str]:
+def _passwords(_: dict[str, str]) -> list[str]:
     """Every password there ever was: what must not be found in logs, messages and the like."""
     found = set()
     for user in (u for _, _, backend in iam_backends.iter_backends() for u in backend.users.values()):
@@ -175,7 +175,7 @@ def _state(query: dict[str, str]) -> dict[str, Any]:
 
 
 def _calls(query: dict[str, str]) -> list[dict[str, Any]]:
-    return JOURNAL.calls[int(query.get("after", 0)):]
+    return JOURNAL.calls[int(query.get("after", 0)) :]
 
 
 def _reset(_: Any, __: str) -> dict[str, Any]:

@@ -14,7 +14,6 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
-from typing import Any
 
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
@@ -26,8 +25,8 @@ from moto.sqs.responses import SQSResponse
 
 from . import iam, secretsmanager, securityhub
 from .faults import FAULTS
-from .invariant import owners_touched, violations
 from .iam import IamResponse
+from .invariant import owners_touched, violations
 from .journal import JOURNAL
 from .secretsmanager import SecretsManagerResponse
 from .securityhub import SecurityHubResponse
@@ -190,7 +189,9 @@ def _dispatch(call: Call, request: HttpRequest, base_url: str) -> Reply:
     except ApiError as error:
         return error_reply(call.protocol, call.service, error)
     except NotImplementedError as error:
-        return error_reply(call.protocol, call.service, ApiError(501, "NotImplemented", f"not in this stand-in: {error}"))
+        return error_reply(
+            call.protocol, call.service, ApiError(501, "NotImplemented", f"not in this stand-in: {error}")
+        )
     except Exception as error:
         # A defect of the stand-in, not of the caller: loud here, an error of the service there.
         traceback.print_exc(file=sys.stderr)

@@ -135,7 +135,9 @@ class IamBackend(moto_iam.IAMBackend):
         self._tag_verification(tags)
         for tag in tags:
             if not is_valid_value(tag["Value"]):
-                raise ApiError(400, "ValidationError", f"The tag value {tag['Value']!r} has a character it may not have")
+                raise ApiError(
+                    400, "ValidationError", f"The tag value {tag['Value']!r} has a character it may not have"
+                )
         self.tagger.tag_resource(user.arn, tags)
 
     def attach_user_policy(self, policy_arn: str, user_name: str) -> None:
@@ -144,7 +146,9 @@ class IamBackend(moto_iam.IAMBackend):
         if policy.arn in user.managed_policies:
             return
         if len(user.managed_policies) >= _MANAGED_POLICIES_PER_USER:
-            raise ApiError(409, "LimitExceeded", f"Cannot exceed quota for PoliciesPerUser: {_MANAGED_POLICIES_PER_USER}")
+            raise ApiError(
+                409, "LimitExceeded", f"Cannot exceed quota for PoliciesPerUser: {_MANAGED_POLICIES_PER_USER}"
+            )
         policy.attach_to(user)
 
     def page_of_users(
@@ -291,8 +295,12 @@ def put_password_policy(backend: IamBackend, fields: dict[str, Any]) -> None:
     for name, (least, most) in _POLICY_LIMITS.items():
         value = fields.get(name)
         if value is not None and not least <= value <= most:
-            raise ApiError(400, "ValidationError", f"1 validation error detected: Value '{value}' at '{name}' failed "
-                           f"to satisfy constraint: Member must have value between {least} and {most}")
+            raise ApiError(
+                400,
+                "ValidationError",
+                f"1 validation error detected: Value '{value}' at '{name}' failed "
+                f"to satisfy constraint: Member must have value between {least} and {most}",
+            )
     backend.account_password_policy = moto_iam.AccountPasswordPolicy(
         allow_change_password=fields.get("AllowUsersToChangePassword", False),
         hard_expiry=fields.get("HardExpiry"),
@@ -315,8 +323,12 @@ def sign_in(
     """
     may_change = backend.may_change_password(user, entries)
     answer: dict[str, Any] = {
-        "works": False, "change_required": False, "may_change": may_change, "changed": False, "error": None,
-    }  # fmt: skip
+        "works": False,
+        "change_required": False,
+        "may_change": may_change,
+        "changed": False,
+        "error": None,
+    }
     if not user.password or password != user.password:
         return answer
     policy = backend.account_password_policy

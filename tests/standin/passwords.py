@@ -39,8 +39,12 @@ _CLASSES = (
 def check(password: str, policy: Any | None, history: Sequence[str], account_name: str | None) -> None:
     """Refuses what AWS refuses. `history` ends with the current password; empty means reuse does not matter here."""
     if not 1 <= len(password) <= MAX_LENGTH or not _PERMITTED.fullmatch(password):
-        raise ApiError(400, "ValidationError", "1 validation error detected: Value at 'password' failed to satisfy "
-                       "constraint: 1 to 128 characters from the Basic Latin and Latin-1 Supplement sets")
+        raise ApiError(
+            400,
+            "ValidationError",
+            "1 validation error detected: Value at 'password' failed to satisfy "
+            "constraint: 1 to 128 characters from the Basic Latin and Latin-1 Supplement sets",
+        )
     complaint = _complaint(password, policy, account_name) or _reuse(password, policy, history)
     if complaint:
         raise ApiError(400, "PasswordPolicyViolation", complaint)
@@ -68,6 +72,6 @@ def _complaint(password: str, policy: Any | None, account_name: str | None) -> s
 def _reuse(password: str, policy: Any | None, history: Sequence[str]) -> str | None:
     remembered = policy.password_reuse_prevention if policy else None
     # The current password and the `remembered` ones before it.
-    if remembered and password in history[-(remembered + 1):]:
+    if remembered and password in history[-(remembered + 1) :]:
         return f"Password was used before: the last {remembered} may not be used again"
     return None

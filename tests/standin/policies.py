@@ -66,9 +66,7 @@ def evaluate(policies: Iterable[SourcedPolicy], action: str, resource: str, cont
             if not _covers(statement, "Action", lambda pattern: _glob(pattern.lower()).fullmatch(action.lower())):
                 continue
             conditions = statement.get("Condition") or {}
-            missing.update(
-                key for tests in conditions.values() for key in tests if context.get(key) is None
-            )
+            missing.update(key for tests in conditions.values() for key in tests if context.get(key) is None)
             if not _covers(statement, "Resource", lambda pattern: _resource(pattern, context).fullmatch(resource)):
                 continue
             if all(
@@ -109,7 +107,7 @@ def _resource(pattern: str, context: Context) -> re.Pattern[str]:
     parts: list[str] = []
     position = 0
     for variable in _VARIABLE.finditer(pattern):
-        parts.append(_glob(pattern[position:variable.start()]).pattern)
+        parts.append(_glob(pattern[position : variable.start()]).pattern)
         name = variable.group(1)
         value = _LITERALS.get(name) or next(iter(context.get(name) or []), None)
         if value is None:

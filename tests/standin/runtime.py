@@ -299,9 +299,6 @@ class FunctionHost(ABC):
     def _answer(self, process: _Process, request_id: str, kind: str, body: bytes, headers: Mapping[str, str]) -> int:
         """The function's answer to an event; the HTTP status it gets for it."""
 
-    def _abandon(self, pending: _Pending) -> None:
-        """The event has been answered for: nothing more of it is wanted."""
-
     def _spawn(self, index: int) -> _Process:
         log = Path(self._directory.name) / f"process-{index}.log"
         return _Process(self, self._command, self._environment, log)
@@ -326,11 +323,10 @@ class FunctionHost(ABC):
                 self._undelivered.remove(pending)
             log = ""
             if pending.process:
-                log = pending.process.log.read_bytes()[pending.log_start:].decode(errors="replace")
+                log = pending.process.log.read_bytes()[pending.log_start :].decode(errors="replace")
                 pending.process.in_flight = None
             duration_ms = round((time.monotonic() - pending.submitted) * 1000, 1)
             pending.future.set_result(Invocation(result, error, log, pending.request_id, duration_ms))
-        self._abandon(pending)
 
     def _time_out(self, pending: _Pending) -> None:
         with self._changed:
@@ -405,7 +401,6 @@ class LambdaEmulator(FunctionHost):
         self._cargo_lambda = str(cargo_lambda or (beside if beside.exists() else shutil.which("cargo-lambda")))
         self._emulator: subprocess.Popen[bytes] | None = None
         self._port = 0
-        self._connections: dict[_Pending, http.client.HTTPConnection] = {}
 
     def start(self) -> FunctionHost:
         """Also starts the emulator. It wants a Cargo package to look at, and gets an empty one of its own."""
@@ -417,18 +412,31 @@ class LambdaEmulator(FunctionHost):
         )
         self._port = _free_port()
         command = [
-            self._cargo_lambda, "lambda", "watch", "--only-lambda-apis", "--quiet", "--disable-cors",
-            "--invoke-address", _LOOPBACK, "--invoke-port", str(self._port),
-            "--concurrency", str(_EMULATOR_CONCURRENCY),
-        ]  # fmt: skip
+            self._cargo_lambda,
+            "lambda",
+            "watch",
+            "--only-lambda-apis",
+            "--quiet",
+            "--disable-cors",
+            "--invoke-address",
+            _LOOPBACK,
+            "--invoke-port",
+            str(self._port),
+            "--concurrency",
+            str(_EMULATOR_CONCURRENCY),
+        ]
         log = Path(self._directory.name) / "emulator.log"
         # The shell ends the emulator when its standard input closes, so even if this process is killed.
         guard = '"$@" </dev/null & child=$!; cat >/dev/null; kill $child; wait $child'
         with log.open("wb") as sink:
             self._emulator = subprocess.Popen(
                 ["sh", "-c", guard, "sh", *command],
-                cwd=package, stdin=subprocess.PIPE, stdout=sink, stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
+                cwd=package,
+                stdin=subprocess.PIPE,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         try:
             _await_port(self._port, log)
         except RuntimeError:
@@ -450,7 +458,8 @@ class LambdaEmulator(FunctionHost):
         if pending.request_id or pending.deadline_ms or pending.function_arn:
             self._undelivered.remove(pending)
             raise ValueError("the emulator sets request ids itself, and deadline and ARN hold for all: use RuntimeApi")
-        connection = self._connections[pending] = http.client.HTTPConnection(_LOOPBACK, self._port)
+        connection = http.client.HTTPConnection(_LOOPBACK, self._port)
+        pending.future.add_done_callback(lambda _: _hang_up(connection))
         threading.Thread(target=self._exchange, args=(pending, connection), daemon=True).start()
 
     def _exchange(self, pending: _Pending, connection: http.client.HTTPConnection) -> None:
@@ -477,9 +486,7 @@ class LambdaEmulator(FunctionHost):
             payload = reply.read()
         finally:
             upstream.close()
-        headers = {
-            name: value for name, value in reply.getheaders() if name.lower().startswith("lambda-runtime-")
-        }
+        headers = {name: value for name, value in reply.getheaders() if name.lower().startswith("lambda-runtime-")}
         headers["lambda-runtime-invoked-function-arn"] = self.function_arn
         headers["lambda-runtime-deadline-ms"] = str(int((time.time() + self.timeout_seconds) * 1000))
         with self._changed:
@@ -501,14 +508,6 @@ class LambdaEmulator(FunctionHost):
         finally:
             upstream.close()
 
-    def _abandon(self, pending: _Pending) -> None:
-        with self._changed:
-            connection = self._connections.pop(pending, None)
-        if connection and connection.sock:
-            # Wakes the thread that reads from it, and that closes it.
-            with contextlib.suppress(OSError):
-                connection.sock.shutdown(socket.SHUT_RDWR)
-
     def _runtime_path(self, path: str) -> str:
         return f"/.rt/{self.function_name}{_API}{path}"
 
@@ -519,6 +518,13 @@ _HOSTS = {"builtin": RuntimeApi, "emulator": LambdaEmulator}
 def function_host(kind: str, bootstrap: str | Path | Sequence[str], **options: Any) -> FunctionHost:
     """A host of the `kind` "builtin" (RuntimeApi) or "emulator" (LambdaEmulator). Use it in a `with`."""
     return _HOSTS[kind](bootstrap, **options)
+
+
+def _hang_up(connection: http.client.HTTPConnection) -> None:
+    """Wakes the thread that waits for an answer on it, if any; that thread closes it."""
+    if connection.sock:
+        with contextlib.suppress(OSError):
+            connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 def _free_port() -> int:

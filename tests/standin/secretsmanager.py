@@ -117,23 +117,29 @@ class SecretsManagerBackend(moto_secretsmanager.SecretsManagerBackend):
         """`find`, and not marked as deleted."""
         secret = self.find(secret_id)
         if secret.is_deleted():
-            raise _invalid_request(
-                "You can't perform this operation on the secret because it was marked for deletion."
-            )
+            raise _invalid_request("You can't perform this operation on the secret because it was marked for deletion.")
         return secret
 
     def add(self, name: str, description: str | None, tags: list[dict[str, str]], kms_key_id: str | None) -> Secret:
         """A secret without versions. The name must be free and legal."""
         if not _NAME.fullmatch(name):
             raise ApiError(
-                400, "ValidationException",
+                400,
+                "ValidationException",
                 "Invalid name. Must be a valid name containing alphanumeric characters, or any of: -/_+=.@",
-            )  # fmt: skip
+            )
         created = now().timestamp()
         secret = Secret(
-            account_id=self.account_id, region_name=self.region_name, secret_id=name, secret_version={}, version_id="",
-            description=description, kms_key_id=kms_key_id, created_date=created, last_changed_date=created,
-        )  # fmt: skip
+            account_id=self.account_id,
+            region_name=self.region_name,
+            secret_id=name,
+            secret_version={},
+            version_id="",
+            description=description,
+            kms_key_id=kms_key_id,
+            created_date=created,
+            last_changed_date=created,
+        )
         secret.set_tags(tags)
         self.secrets[name] = secret
         return secret
@@ -158,7 +164,9 @@ class SecretsManagerResponse(MotoSecretsManagerResponse):
                 )
             if value and _is_repetition(existing, token, value):
                 return existing.summary(VersionId=token)
-            raise ApiError(400, "ResourceExistsException", f"The operation failed because the secret {name} already exists.")
+            raise ApiError(
+                400, "ResourceExistsException", f"The operation failed because the secret {name} already exists."
+            )
         secret = self.backend.add(
             name, self._get_param("Description"), self._get_param("Tags", []), self._get_param("KmsKeyId")
         )
@@ -217,7 +225,9 @@ class SecretsManagerResponse(MotoSecretsManagerResponse):
         holder = secret.holder(label)
         for version_id in (move_to, remove_from):
             if version_id and version_id not in secret.versions:
-                raise ApiError(400, "ResourceNotFoundException", f"Secrets Manager can't find the version {version_id}.")
+                raise ApiError(
+                    400, "ResourceNotFoundException", f"Secrets Manager can't find the version {version_id}."
+                )
         if remove_from and remove_from != holder:
             raise _invalid_parameter(f"Staging label {label} is not attached to version {remove_from}.")
         if not move_to and not remove_from:
@@ -328,10 +338,11 @@ def _is_repetition(secret: Secret, token: str, value: dict[str, str]) -> bool:
         return False
     if any(version.get(field) != value.get(field) for field in _VALUE_FIELDS):
         raise ApiError(
-            400, "ResourceExistsException",
+            400,
+            "ResourceExistsException",
             f"You can't use ClientRequestToken {token} because that value is already in use for a version of secret "
             f"{secret.arn}.",
-        )  # fmt: skip
+        )
     return True
 
 

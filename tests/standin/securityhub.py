@@ -20,8 +20,17 @@ _MOST_FINDINGS = 100
 _LONGEST_TEXT = 512
 _WORKFLOW_STATES = ("NEW", "NOTIFIED", "RESOLVED", "SUPPRESSED")
 _OCSF_STATES = (0, 1, 2, 3, 4, 5, 6, 99)
-_ASFF_FIELDS = ("Note", "Severity", "VerificationState", "Confidence", "Criticality", "Types", "UserDefinedFields",
-                "Workflow", "RelatedFindings")  # fmt: skip
+_ASFF_FIELDS = (
+    "Note",
+    "Severity",
+    "VerificationState",
+    "Confidence",
+    "Criticality",
+    "Types",
+    "UserDefinedFields",
+    "Workflow",
+    "RelatedFindings",
+)
 
 
 class SecurityHubBackend(moto_securityhub.SecurityHubBackend):
@@ -61,9 +70,15 @@ class SecurityHubResponse(MotoSecurityHubResponse):
         changes = {name: request[name] for name in _ASFF_FIELDS if name in request}
         processed, unprocessed = self._apply(identifiers, self.securityhub_backend.asff, changes)
         JOURNAL.record_finding_update(
-            {"api": "BatchUpdateFindings", "account_id": self.current_account, "region": self.region,
-             "processed": processed, "unprocessed": unprocessed, "changes": changes}
-        )  # fmt: skip
+            {
+                "api": "BatchUpdateFindings",
+                "account_id": self.current_account,
+                "region": self.region,
+                "processed": processed,
+                "unprocessed": unprocessed,
+                "changes": changes,
+            }
+        )
         return json.dumps(
             {
                 "ProcessedFindings": processed,
@@ -93,9 +108,15 @@ class SecurityHubResponse(MotoSecurityHubResponse):
         changes = {ours: request[theirs] for theirs, ours in fields.items() if theirs in request}
         processed, unprocessed = self._apply(uids or identifiers, self.securityhub_backend.ocsf, changes)
         JOURNAL.record_finding_update(
-            {"api": "BatchUpdateFindingsV2", "account_id": self.current_account, "region": self.region,
-             "processed": processed, "unprocessed": unprocessed, "changes": changes}
-        )  # fmt: skip
+            {
+                "api": "BatchUpdateFindingsV2",
+                "account_id": self.current_account,
+                "region": self.region,
+                "processed": processed,
+                "unprocessed": unprocessed,
+                "changes": changes,
+            }
+        )
         key = "MetadataUid" if uids else "FindingIdentifier"
         return json.dumps(
             {

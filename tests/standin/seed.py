@@ -24,9 +24,21 @@ from .report import COLUMNS
 from .settings import SETTINGS, this_second
 
 _USER_FIELDS = {
-    "name", "path", "password", "age_days", "password_last_changed", "created", "reset_required", "tags", "groups",
-    "attached_policies", "inline_policies", "history", "report_row", "report_rows",
-}  # fmt: skip
+    "name",
+    "path",
+    "password",
+    "age_days",
+    "password_last_changed",
+    "created",
+    "reset_required",
+    "tags",
+    "groups",
+    "attached_policies",
+    "inline_policies",
+    "history",
+    "report_row",
+    "report_rows",
+}
 
 
 def seed(spec: Mapping[str, Any], base_url: str) -> dict[str, Any]:

@@ -1,0 +1,313 @@
+//! Puts the stages in order: event, policies, sweeps, users, records, answer.
+
+mod policies;
+mod records;
+mod sweeps;
+mod users;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse};
+use futures_util::stream::{self, StreamExt};
+use lambda_runtime::{Context, Diagnostic, LambdaEvent};
+use serde_json::Value;
+use time::OffsetDateTime;
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use self::policies::{PolicyOutcome, PolicyWork};
+use self::sweeps::SweepWork;
+use self::users::{Dealt, Target};
+use crate::assessment::Demand;
+use crate::aws::{Account, Aws, CallError};
+use crate::config::{Config, Mode, SweepMode};
+use crate::event::{self, Ask, BatchItem, Finding, Request, Screened};
+use crate::identity::{AccountId, Home};
+use crate::notification::{Notification, Wording};
+use crate::report::{Answer, AnswerMode, FindingReport, FindingStatus};
+use crate::survey::{self, AccountFacts, SurveyError};
+use crate::telemetry;
+
+/// How many users are worked on at the same time.
+const CONCURRENCY: usize = 20;
+
+/// No user is begun when the invocation has less than this left: what is begun
+/// should come to its end.
+const LAST_START: Duration = Duration::from_secs(10);
+
+/// Everything that lives as long as the process.
+#[derive(Debug)]
+pub struct App {
+    config: Config,
+    aws: Aws,
+    has_run: AtomicBool,
+}
+
+/// An invocation that has to be seen as failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The event is none that this function answers.
+    #[error("{0}")]
+    UnsupportedEvent(String),
+    /// Something failed; the message is the answer as JSON.
+    #[error("{0}")]
+    RemediationFailed(String),
+}
+
+impl From<Failure> for Diagnostic {
+    fn from(failure: Failure) -> Self {
+        let error_type = match failure {
+            Failure::UnsupportedEvent(_) => "UnsupportedEvent",
+            Failure::RemediationFailed(_) => "RemediationFailed",
+        };
+        Self { error_type: error_type.to_owned(), error_message: failure.to_string() }
+    }
+}
+
+/// What is known of an account, read once in an invocation.
+type Facts = OnceCell<Result<AccountFacts, Arc<SurveyError>>>;
+
+/// What is the same for everything in one invocation.
+#[derive(Debug)]
+struct Invocation {
+    home: Home,
+    function_arn: String,
+    deadline: Instant,
+    facts: Mutex<HashMap<AccountId, Arc<Facts>>>,
+}
+
+impl Invocation {
+    /// Whether there is no time to begin anything more.
+    fn is_ending(&self) -> bool {
+        Instant::now() + LAST_START > self.deadline
+    }
+
+    fn facts(&self, account: &AccountId) -> Arc<Facts> {
+        let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(facts.entry(account.clone()).or_default())
+    }
+
+    /// Makes sure that what is known of the account is read anew.
+    fn forget(&self, account: &AccountId) {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner).remove(account);
+    }
+}
+
+/// What a request comes to, before anything is done.
+#[derive(Debug, Default)]
+struct Work {
+    dry_run: bool,
+    /// Every finding of the event, in its order, and what it asks if it counts.
+    findings: Vec<(FindingReport, Option<Finding>)>,
+    policies: Vec<PolicyWork>,
+    sweeps: Vec<SweepWork>,
+    targets: Vec<Target>,
+}
+
+impl App {
+    /// An app that reaches AWS through `aws`.
+    #[must_use]
+    pub fn new(config: Config, aws: Aws) -> Self {
+        Self { config, aws, has_run: AtomicBool::new(false) }
+    }
+
+    /// Answers one invocation.
+    ///
+    /// # Errors
+    ///
+    /// An event that is not supported, which changes nothing, or work that did
+    /// not come to its end, which a retry takes up where it was left.
+    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Failure> {
+        let LambdaEvent { payload, context } = event;
+        let span = tracing::error_span!(
+            "invocation",
+            function_request_id = %context.request_id,
+            cold_start = !self.has_run.swap(true, Ordering::Relaxed),
+        );
+        Box::pin(self.answer(&payload, &context)).instrument(span).await
+    }
+
+    async fn answer(&self, payload: &Value, context: &Context) -> Result<Value, Failure> {
+        let home = self.home(context).await?;
+        let request = event::parse(payload, &home, &self.config.finding_rules).map_err(|unsupported| {
+            tracing::error!(error = %unsupported, "the event is not supported");
+            Failure::UnsupportedEvent(unsupported.to_string())
+        })?;
+        let invocation = Invocation {
+            home,
+            function_arn: context.invoked_function_arn.clone(),
+            deadline: deadline(context),
+            facts: Mutex::default(),
+        };
+        match request {
+            Request::Batch(items) => Ok(to_json(&self.answer_batch(&invocation, items).await)),
+            request => {
+                let answer = self.remediate(&invocation, request).await;
+                let failed = answer.failures() > 0;
+                let answer = to_json(&answer);
+                if failed { Err(Failure::RemediationFailed(answer.to_string())) } else { Ok(answer) }
+            }
+        }
+    }
+
+    async fn home(&self, context: &Context) -> Result<Home, Failure> {
+        match context.invoked_function_arn.parse() {
+            Ok(home) => Ok(home),
+            Err(invalid) => {
+                tracing::warn!(%invalid, "the invocation names no function ARN; asking AWS whose credentials these are");
+                self.aws.home_of_caller().await.map_err(|error| Failure::RemediationFailed(error.to_string()))
+            }
+        }
+    }
+
+    /// Answers each message by itself, so that the queue keeps only what failed.
+    async fn answer_batch(&self, invocation: &Invocation, items: Vec<BatchItem>) -> SqsBatchResponse {
+        let answers = stream::iter(items).map(async |item| {
+            let failed = match item.request {
+                Ok(request) => self.remediate(invocation, request).await.failures() > 0,
+                Err(unsupported) => {
+                    tracing::error!(message_id = item.message_id, error = %unsupported, "the message is not supported");
+                    true
+                }
+            };
+            failed.then_some(item.message_id)
+        });
+        let failed: Vec<String> = answers.buffered(CONCURRENCY).filter_map(std::future::ready).collect().await;
+        let mut response = SqsBatchResponse::default();
+        response.batch_item_failures = failed
+            .into_iter()
+            .map(|message_id| {
+                let mut failure = BatchItemFailure::default();
+                failure.item_identifier = message_id;
+                failure
+            })
+            .collect();
+        response
+    }
+
+    async fn remediate(&self, invocation: &Invocation, request: Request) -> Answer {
+        let Work { dry_run, mut findings, policies, sweeps, mut targets } = self.work(request);
+        let policies = self.strengthen_all(invocation, policies, dry_run).await;
+        let mut dealt = self.plan_all(invocation, sweeps, &mut targets).await;
+        dealt.extend(self.deal_with_all(invocation, targets, &findings).await);
+        if !dry_run {
+            self.close(&mut dealt, &policies, &mut findings).await;
+        }
+
+        let mode = if dry_run { AnswerMode::DryRun } else { AnswerMode::Remediate };
+        let findings = findings.into_iter().map(|(report, _)| report).collect();
+        let policies = policies.into_iter().map(|policy| policy.report).collect();
+        let users = dealt.into_iter().map(|dealt| dealt.report).collect();
+        let answer = Answer::new(mode, findings, policies, users);
+        telemetry::emit(&answer, OffsetDateTime::now_utc(), &mut std::io::stdout().lock());
+        answer
+    }
+
+    /// Sorts out what a request asks: policies by account, users one by one.
+    fn work(&self, request: Request) -> Work {
+        let mut work = Work { dry_run: self.config.mode == Mode::DryRun, ..Work::default() };
+        match request {
+            Request::Findings(screened) => {
+                for screened in screened {
+                    self.add_finding(&mut work, screened);
+                }
+            }
+            Request::Reset(order) => {
+                work.dry_run |= order.dry_run;
+                let demand = Demand { force: order.force, max_age_days: order.max_age_days };
+                let target = Target { user: order.user, demand, dry_run: work.dry_run, findings: Vec::new() };
+                work.targets.push(target);
+            }
+            Request::Sweep(order) => {
+                work.dry_run |= order.dry_run;
+                work.sweeps.push(SweepWork {
+                    account_id: order.account_id,
+                    max_resets: order.max_resets.unwrap_or(self.config.max_resets_per_sweep),
+                    max_age_days: None,
+                    dry_run: work.dry_run,
+                    finding_id: None,
+                });
+            }
+            // The parser refuses a batch inside a batch.
+            Request::Batch(_) => {}
+        }
+        work
+    }
+
+    fn add_finding(&self, work: &mut Work, screened: Screened) {
+        let finding = match screened {
+            Screened::Wanted(finding) => finding,
+            Screened::Ignored(ignored) => {
+                let reason = ignored.reason.as_str();
+                tracing::info!(finding_id = ignored.id, reason, detail = ignored.detail, "finding ignored");
+                let reason = Some(reason.to_owned());
+                let report = FindingReport { id: ignored.id, status: FindingStatus::Ignored, reason, failed: false };
+                work.findings.push((report, None));
+                return;
+            }
+        };
+        let place = work.findings.len();
+        let (users, demand) = match &finding.ask {
+            Ask::Policy { account_id, requirement, .. } => {
+                policies::add(&mut work.policies, account_id, requirement);
+                if self.config.sweep == SweepMode::Stale {
+                    sweeps::add(
+                        &mut work.sweeps,
+                        SweepWork {
+                            account_id: account_id.clone(),
+                            max_resets: self.config.max_resets_per_sweep,
+                            max_age_days: requirement.max_age_days,
+                            dry_run: work.dry_run,
+                            finding_id: Some(finding.id.clone()),
+                        },
+                    );
+                }
+                (&Vec::new(), Demand { force: false, max_age_days: None })
+            }
+            Ask::PasswordAge { users, max_age_days } => (users, Demand { force: false, max_age_days: *max_age_days }),
+            Ask::ForcedReset { users } => (users, Demand { force: true, max_age_days: None }),
+        };
+        for user in users {
+            let target = Target { user: user.clone(), demand, dry_run: work.dry_run, findings: vec![place] };
+            users::add(&mut work.targets, target);
+        }
+        let report =
+            FindingReport { id: finding.id.clone(), status: FindingStatus::Handled, reason: None, failed: false };
+        work.findings.push((report, Some(finding)));
+    }
+
+    /// What is known of an account, read at the first call for it.
+    async fn account_facts<'a>(
+        &self,
+        invocation: &Invocation,
+        account: &Account,
+        facts: &'a Facts,
+    ) -> Result<&'a AccountFacts, Arc<SurveyError>> {
+        let until = invocation.deadline - LAST_START;
+        let facts = facts.get_or_init(async || survey::account(account, until).await.map_err(Arc::new)).await;
+        facts.as_ref().map_err(Arc::clone)
+    }
+
+    async fn publish(&self, notification: Notification<'_>) -> Result<(), CallError> {
+        let wording = Wording {
+            language: self.config.notification_language,
+            support_contact: self.config.support_contact.as_deref(),
+        };
+        self.aws.topic().publish(&notification.message(&wording)).await
+    }
+}
+
+/// When Lambda ends the invocation, by this process's clock.
+fn deadline(context: &Context) -> Instant {
+    let end = SystemTime::UNIX_EPOCH + Duration::from_millis(context.deadline);
+    Instant::now() + end.duration_since(SystemTime::now()).unwrap_or_default()
+}
+
+fn to_json(answer: &impl serde::Serialize) -> Value {
+    // Maps with string keys and plain values: there is nothing that could fail.
+    serde_json::to_value(answer).unwrap_or_default()
+}

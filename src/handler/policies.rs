@@ -1,0 +1,148 @@
+//! Account password policies: read, merge, write, read again.
+
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt};
+use tokio::time::sleep;
+
+use super::{App, CONCURRENCY, Invocation};
+use crate::account::password_policy::{EffectivePolicy, Requirement, Strengthening, merge};
+use crate::aws::{CallError, OutOfReach};
+use crate::config::PolicyMode;
+use crate::identity::AccountId;
+use crate::notification::{Notification, PolicyStrengthened};
+use crate::report::{PolicyReport, PolicyStatus};
+
+/// How often a policy is merged and written before it counts as contested.
+const ATTEMPTS: usize = 5;
+
+/// `UpdateAccountPasswordPolicy` replaces the whole policy, so two findings
+/// that are dealt with at the same time could undo each other's setting. Who
+/// looks again after this long sees it, and merges once more.
+const BEFORE_CONFIRMING: Duration = Duration::from_secs(1);
+
+/// An account's policy, and all that the findings about it ask together.
+#[derive(Debug)]
+pub(super) struct PolicyWork {
+    account_id: AccountId,
+    requirement: Requirement,
+}
+
+/// What became of a policy.
+#[derive(Debug)]
+pub(super) struct PolicyOutcome {
+    pub(super) report: PolicyReport,
+    /// The policy as it was read last.
+    pub(super) policy: Option<EffectivePolicy>,
+}
+
+impl PolicyOutcome {
+    /// Whether the policy, as read last, is what a control asks.
+    pub(super) fn satisfies(&self, requirement: &Requirement) -> bool {
+        let policy = self.policy.as_ref().and_then(EffectivePolicy::custom);
+        policy.is_some_and(|policy| requirement.is_met_by(policy))
+    }
+}
+
+/// Adds what a finding asks to what others ask of the same account.
+pub(super) fn add(works: &mut Vec<PolicyWork>, account_id: &AccountId, requirement: &Requirement) {
+    match works.iter_mut().find(|work| work.account_id == *account_id) {
+        Some(work) => work.requirement = work.requirement.and(requirement),
+        None => works.push(PolicyWork { account_id: account_id.clone(), requirement: requirement.clone() }),
+    }
+}
+
+/// Why a policy is not known to be strong enough.
+#[derive(Debug, thiserror::Error)]
+enum PolicyError {
+    #[error(transparent)]
+    OutOfReach(#[from] OutOfReach),
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error("others keep changing the policy; a retry goes on")]
+    Contested,
+    #[error("the policy was strengthened, but operators could not be told: {0}")]
+    Untold(CallError),
+}
+
+impl App {
+    pub(super) async fn strengthen_all(
+        &self,
+        invocation: &Invocation,
+        works: Vec<PolicyWork>,
+        dry_run: bool,
+    ) -> Vec<PolicyOutcome> {
+        let outcomes = stream::iter(works).map(async |work| {
+            let mut outcome = PolicyOutcome {
+                report: PolicyReport {
+                    account_id: work.account_id.clone(),
+                    status: PolicyStatus::Compliant,
+                    changes: Vec::new(),
+                    reason: None,
+                },
+                policy: None,
+            };
+            let change = !dry_run && self.config.password_policy == PolicyMode::Strengthen;
+            if let Err(error) = self.strengthen(invocation, &work, change, &mut outcome).await {
+                outcome.report.status = PolicyStatus::Failed;
+                outcome.report.reason = Some(error.to_string());
+            }
+            audit(&outcome.report);
+            outcome
+        });
+        outcomes.buffered(CONCURRENCY).collect().await
+    }
+
+    async fn strengthen(
+        &self,
+        invocation: &Invocation,
+        work: &PolicyWork,
+        change: bool,
+        outcome: &mut PolicyOutcome,
+    ) -> Result<(), PolicyError> {
+        let account = self.aws.account(&invocation.home, &work.account_id).await?;
+        let mut first: Option<Strengthening> = None;
+        for _ in 0..ATTEMPTS {
+            let policy = account.iam.password_policy().await?;
+            let next = merge(policy.custom(), &work.requirement);
+            outcome.policy = Some(policy);
+            let report = &mut outcome.report;
+            let shown = first.as_ref().unwrap_or(&next);
+            report.changes = shown.changes.iter().map(ToString::to_string).collect();
+            let withheld: Vec<String> = shown.withheld.iter().map(ToString::to_string).collect();
+            report.reason = (!withheld.is_empty()).then(|| withheld.join(" "));
+            if next.changes.is_empty() {
+                let Some(done) = first else { return Ok(()) };
+                report.status = PolicyStatus::Strengthened;
+                let told = Notification::PolicyStrengthened(PolicyStrengthened {
+                    account_id: &account.id,
+                    finding_id: None,
+                    changes: &done.changes,
+                    withheld: &done.withheld,
+                });
+                return self.publish(told).await.map_err(PolicyError::Untold);
+            }
+            if !change {
+                report.status = PolicyStatus::WouldStrengthen;
+                return Ok(());
+            }
+            account.iam.set_password_policy(&next.policy).await?;
+            invocation.forget(&account.id);
+            first.get_or_insert(next);
+            sleep(BEFORE_CONFIRMING).await;
+        }
+        Err(PolicyError::Contested)
+    }
+}
+
+/// The one line that tells what was decided about a policy.
+fn audit(report: &PolicyReport) {
+    let PolicyReport { account_id, status, changes, reason } = report;
+    let decision = status.as_str();
+    let changes = changes.join(", ");
+    if *status == PolicyStatus::Failed {
+        tracing::error!(%account_id, decision, changes, reason, "password policy");
+    } else {
+        tracing::info!(%account_id, decision, changes, reason, "password policy");
+    }
+}
