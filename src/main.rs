@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use iam_password_remediator::aws::Aws;
 use iam_password_remediator::config::Config;
 use iam_password_remediator::handler::App;
-use iam_password_remediator::telemetry;
+use iam_password_remediator::telemetry::{self, Metrics};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -22,7 +22,7 @@ async fn main() -> ExitCode {
     }
     let sdk = Aws::sdk_config().load().await;
     let aws = Aws::new(sdk, &config);
-    let app = App::new(config, aws);
+    let app = App::new(config, aws, Metrics::to(std::io::stdout()));
     match lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| app.handle(event))).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => refuse(&*error),

@@ -50,13 +50,12 @@ use crate::secret::{self, CURRENT, PENDING, SecretName, SecretState, Token};
 /// A secret changed within this time may have a run at work on it.
 const AT_WORK: Duration = Duration::seconds(10);
 /// How often and how long a run waits for another one that is at work.
-const PATIENCE: [StdDuration; 6] = [
+const PATIENCE: [StdDuration; 5] = [
     StdDuration::from_millis(200),
     StdDuration::from_millis(300),
     StdDuration::from_millis(500),
     StdDuration::from_millis(1000),
-    StdDuration::from_millis(1500),
-    StdDuration::from_millis(1500),
+    StdDuration::from_millis(1000),
 ];
 /// No run lives longer than this: Lambda's limit.
 const LONGEST_RUN: Duration = Duration::minutes(15);

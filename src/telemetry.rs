@@ -4,7 +4,9 @@
 //! The names are those of Powertools for AWS Lambda, so that dashboards and
 //! queries made for it work: `service`, `cold_start`, `function_request_id`.
 
+use std::fmt;
 use std::io::Write;
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -13,7 +15,7 @@ use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{Layer, Registry};
 
-use crate::report::{Answer, UserStatus};
+use crate::report::{Answer, PolicyStatus, UserStatus};
 use crate::secret::MANAGED_BY;
 
 /// The targets of this crate's own log lines.
@@ -42,15 +44,33 @@ where
     tracing_subscriber::registry().with(lines.with_filter(wanted.and(capped)))
 }
 
-/// Writes what an invocation did as metrics, in CloudWatch's embedded metric
-/// format ([specification](https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html)).
+/// Where the metrics of each invocation go, one line of JSON for each, in
+/// CloudWatch's embedded metric format
+/// ([specification](https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html)).
 ///
 /// The crate `metrics_cloudwatch_embedded` would bring a global recorder and
 /// its own flush cycle for what is one JSON object an invocation.
-pub fn emit(answer: &Answer, now: OffsetDateTime, out: &mut impl Write) {
-    let line = metrics(answer, now);
-    if let Err(error) = writeln!(out, "{line}") {
-        tracing::error!(%error, "the metrics could not be written");
+pub struct Metrics(Mutex<Box<dyn Write + Send>>);
+
+impl Metrics {
+    /// Metrics that are written to `out`; Lambda reads standard output.
+    pub fn to(out: impl Write + Send + 'static) -> Self {
+        Self(Mutex::new(Box::new(out)))
+    }
+
+    /// Writes what an invocation did.
+    pub fn emit(&self, answer: &Answer, now: OffsetDateTime) {
+        let line = metrics(answer, now);
+        let mut out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = writeln!(out, "{line}") {
+            tracing::error!(%error, "the metrics could not be written");
+        }
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
     }
 }
 
@@ -64,6 +84,9 @@ fn metrics(answer: &Answer, now: OffsetDateTime) -> Value {
         ("Failures", "Count", answer.failures()),
         ("IgnoredFindings", "Count", answer.ignored_findings()),
     ];
+    let policies = answer.policies.iter();
+    let strengthened = policies.filter(|policy| policy.status == PolicyStatus::Strengthened).count();
+    values.push(("PoliciesStrengthened", "Count", strengthened));
     let oldest = answer.users.iter().filter_map(|user| user.password_age_days).max();
     if let Some(days) = oldest {
         values.push(("OldestPasswordAgeDays", "None", days as usize));

@@ -30,7 +30,7 @@ use crate::identity::{AccountId, Home};
 use crate::notification::{Notification, Wording};
 use crate::report::{Answer, AnswerMode, FindingReport, FindingStatus};
 use crate::survey::{self, AccountFacts, SurveyError};
-use crate::telemetry;
+use crate::telemetry::Metrics;
 
 /// How many users are worked on at the same time.
 const CONCURRENCY: usize = 20;
@@ -39,11 +39,15 @@ const CONCURRENCY: usize = 20;
 /// should come to its end.
 const LAST_START: Duration = Duration::from_secs(10);
 
+/// Lambda's greatest timeout.
+const LONGEST_INVOCATION: Duration = Duration::from_secs(900);
+
 /// Everything that lives as long as the process.
 #[derive(Debug)]
 pub struct App {
     config: Config,
     aws: Aws,
+    metrics: Metrics,
     has_run: AtomicBool,
 }
 
@@ -109,10 +113,11 @@ struct Work {
 }
 
 impl App {
-    /// An app that reaches AWS through `aws`.
+    /// An app that reaches AWS through `aws` and leaves its numbers with
+    /// `metrics`.
     #[must_use]
-    pub fn new(config: Config, aws: Aws) -> Self {
-        Self { config, aws, has_run: AtomicBool::new(false) }
+    pub fn new(config: Config, aws: Aws, metrics: Metrics) -> Self {
+        Self { config, aws, metrics, has_run: AtomicBool::new(false) }
     }
 
     /// Answers one invocation.
@@ -203,7 +208,7 @@ impl App {
         let policies = policies.into_iter().map(|policy| policy.report).collect();
         let users = dealt.into_iter().map(|dealt| dealt.report).collect();
         let answer = Answer::new(mode, findings, policies, users);
-        telemetry::emit(&answer, OffsetDateTime::now_utc(), &mut std::io::stdout().lock());
+        self.metrics.emit(&answer, OffsetDateTime::now_utc());
         answer
     }
 
@@ -301,10 +306,11 @@ impl App {
     }
 }
 
-/// When Lambda ends the invocation, by this process's clock.
+/// When Lambda ends the invocation, by this process's clock. Local emulators may
+/// give a time that is past; then it is the longest that Lambda allows.
 fn deadline(context: &Context) -> Instant {
     let end = SystemTime::UNIX_EPOCH + Duration::from_millis(context.deadline);
-    Instant::now() + end.duration_since(SystemTime::now()).unwrap_or_default()
+    Instant::now() + end.duration_since(SystemTime::now()).unwrap_or(LONGEST_INVOCATION)
 }
 
 fn to_json(answer: &impl serde::Serialize) -> Value {

@@ -4,4 +4,5 @@ mod crashes;
 mod leaks;
 mod outcomes;
 mod races;
+mod sweeps;
 mod world;

@@ -225,13 +225,8 @@ async fn the_strictest_limit_on_the_age_wins() {
 async fn a_password_is_as_long_as_the_policy_asks() {
     for (configured, policy, expected) in [("24", 8, 24), ("12", 30, 30), ("12", 128, 128), ("128", 8, 128)] {
         let world = World::new();
-        world.state().policy = Some(Policy {
-            minimum_length: policy,
-            symbols: true,
-            reuse_prevention: 24,
-            max_age: None,
-            allow_change: true,
-        });
+        world.state().policy =
+            Some(Policy { minimum_length: policy, symbols: true, allow_change: true, ..Policy::default() });
         let app = world.app(World::config(&[("PASSWORD_LENGTH", configured)])).await;
         world.deliver_to(&app, &by_hand("alice")).await.unwrap().unwrap();
         world.assert_reset("alice", "");

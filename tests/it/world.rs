@@ -6,9 +6,9 @@
 //! password that works is known to the user, or stands labelled in the secret.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
+use std::{fmt, io};
 
 use aws_config::Region;
 use aws_credential_types::Credentials;
@@ -23,6 +23,7 @@ use aws_smithy_types::body::SdkBody;
 use iam_password_remediator::aws::Aws;
 use iam_password_remediator::config::Config;
 use iam_password_remediator::handler::App;
+use iam_password_remediator::telemetry::Metrics;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -83,9 +84,30 @@ pub(crate) struct Login {
 pub(crate) struct Policy {
     pub(crate) minimum_length: usize,
     pub(crate) symbols: bool,
+    pub(crate) numbers: bool,
+    pub(crate) uppercase: bool,
+    pub(crate) lowercase: bool,
     pub(crate) reuse_prevention: usize,
     pub(crate) max_age: Option<u32>,
     pub(crate) allow_change: bool,
+    pub(crate) hard_expiry: bool,
+}
+
+impl Default for Policy {
+    /// What AWS makes of an update without parameters.
+    fn default() -> Self {
+        Self {
+            minimum_length: 6,
+            symbols: false,
+            numbers: false,
+            uppercase: false,
+            lowercase: false,
+            reuse_prevention: 0,
+            max_age: None,
+            allow_change: false,
+            hard_expiry: false,
+        }
+    }
 }
 
 /// A secret.
@@ -111,6 +133,11 @@ pub(crate) struct State {
     pub(crate) secrets: BTreeMap<String, Secret>,
     pub(crate) messages: Vec<Value>,
     pub(crate) updates: Vec<Value>,
+    /// The bodies on the work queue.
+    pub(crate) queue: Vec<String>,
+    /// How many of the next messages to the queue are refused.
+    pub(crate) queue_refuses: usize,
+    pub(crate) metrics: Vec<u8>,
     pub(crate) report: Option<(String, OffsetDateTime)>,
     /// How often a new report still is in progress when asked for.
     pub(crate) report_polls: usize,
@@ -118,6 +145,10 @@ pub(crate) struct State {
     pub(crate) fault: Option<Fault>,
     pub(crate) violations: Vec<String>,
     pub(crate) passwords_set: BTreeSet<String>,
+    /// The user for whom `UpdateLoginProfile` fails.
+    pub(crate) fail_for: Option<String>,
+    /// Every so many calls, AWS asks to slow down.
+    pub(crate) throttle_every: usize,
     pub(crate) resets: usize,
     /// How long each call takes, at most, in milliseconds of virtual time.
     pub(crate) latency: u64,
@@ -142,6 +173,18 @@ impl fmt::Debug for World {
     }
 }
 
+/// What the program writes as metrics.
+impl io::Write for World {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.state().metrics.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 impl TimeSource for World {
     fn now(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + self.started.elapsed()
@@ -158,22 +201,21 @@ impl World {
     pub(crate) fn new() -> Self {
         let state = State {
             users: BTreeMap::new(),
-            policy: Some(Policy {
-                minimum_length: 8,
-                symbols: false,
-                reuse_prevention: 24,
-                max_age: None,
-                allow_change: true,
-            }),
+            policy: Some(Policy { minimum_length: 8, reuse_prevention: 24, allow_change: true, ..Policy::default() }),
             secrets: BTreeMap::new(),
             messages: Vec::new(),
             updates: Vec::new(),
+            queue: Vec::new(),
+            queue_refuses: 0,
+            metrics: Vec::new(),
             report: None,
             report_polls: 0,
             calls: Vec::new(),
             fault: None,
             violations: Vec::new(),
             passwords_set: BTreeSet::new(),
+            fail_for: None,
+            throttle_every: 0,
             resets: 0,
             latency: 0,
             round_trip: 0,
@@ -276,7 +318,7 @@ impl World {
             .load()
             .await;
         let aws = Aws::new(sdk, &config);
-        App::new(config, aws)
+        App::new(config, aws, Metrics::to(self.clone()))
     }
 
     /// Delivers an event to a fresh process, which a fault may kill.
@@ -377,6 +419,10 @@ impl World {
             state.calls.push(call.operation.clone());
             (state.fault.clone(), state.calls.len() - 1)
         };
+        let every = self.state().throttle_every;
+        if every > 0 && number % every == 0 {
+            return Ok(call.error(400, "Throttling", "slow down"));
+        }
         let broken = || ConnectorError::io("the connection was closed".into());
         match fault {
             Some(Fault::CrashBefore(at)) if at == number => {
@@ -543,6 +589,8 @@ impl State {
             "GetLoginProfile" => self.get_login_profile(call),
             "UpdateLoginProfile" => self.update_login_profile(call),
             "GetAccountPasswordPolicy" => self.get_policy(),
+            "UpdateAccountPasswordPolicy" => self.set_policy(call),
+            "SendMessageBatch" => Ok(self.send_messages(call)),
             "SimulatePrincipalPolicy" => self.simulate(call),
             "AttachUserPolicy" => self.attach(call),
             "GetCredentialReport" => self.get_report(),
@@ -603,16 +651,13 @@ impl State {
 
     fn update_login_profile(&mut self, call: &Call) -> Result<Answer, Refusal> {
         let policy = self.policy.clone();
+        if self.fail_for.as_ref() == Some(&call.text("UserName")) {
+            return Err((409, "EntityTemporarilyUnmodifiable"));
+        }
         let (_, user) = self.user(call)?;
         let login = user.login.as_mut().ok_or((404, "NoSuchEntity"))?;
         let password = call.text("Password");
-        let policy = policy.unwrap_or(Policy {
-            minimum_length: 8,
-            symbols: false,
-            reuse_prevention: 0,
-            max_age: None,
-            allow_change: false,
-        });
+        let policy = policy.unwrap_or(Policy { minimum_length: 8, ..Policy::default() });
         let used = login.history.iter().rev().take(policy.reuse_prevention).any(|used| *used == password);
         let symbols = !policy.symbols || password.chars().any(|c| "!@#$%^&*()_+-=[]{}|'".contains(c));
         if used || !symbols || password.len() < policy.minimum_length || password.len() > 128 {
@@ -629,12 +674,56 @@ impl State {
 
     fn get_policy(&self) -> Result<Answer, Refusal> {
         let policy = self.policy.as_ref().ok_or((404, "NoSuchEntity"))?;
-        let max_age = policy.max_age.map(|age| format!("<MaxPasswordAge>{age}</MaxPasswordAge>")).unwrap_or_default();
-        Ok(Answer::Xml(format!(
-            "<PasswordPolicy><MinimumPasswordLength>{}</MinimumPasswordLength><RequireSymbols>{}</RequireSymbols>\
-             <AllowUsersToChangePassword>{}</AllowUsersToChangePassword>{max_age}</PasswordPolicy>",
-            policy.minimum_length, policy.symbols, policy.allow_change
-        )))
+        let flag = |name: &str, value: bool| format!("<{name}>{value}</{name}>");
+        let number =
+            |name: &str, value: usize| if value == 0 { String::new() } else { format!("<{name}>{value}</{name}>") };
+        let settings = [
+            number("MinimumPasswordLength", policy.minimum_length),
+            flag("RequireSymbols", policy.symbols),
+            flag("RequireNumbers", policy.numbers),
+            flag("RequireUppercaseCharacters", policy.uppercase),
+            flag("RequireLowercaseCharacters", policy.lowercase),
+            flag("AllowUsersToChangePassword", policy.allow_change),
+            flag("HardExpiry", policy.hard_expiry),
+            number("MaxPasswordAge", policy.max_age.unwrap_or_default() as usize),
+            number("PasswordReusePrevention", policy.reuse_prevention),
+        ];
+        Ok(Answer::Xml(format!("<PasswordPolicy>{}</PasswordPolicy>", settings.concat())))
+    }
+
+    /// What is left out falls back to its default.
+    fn set_policy(&mut self, call: &Call) -> Result<Answer, Refusal> {
+        let flag = |name: &str| call.text(name) == "true";
+        let number = |name: &str| call.query.get(name).map(|value| value.parse::<usize>().unwrap());
+        if number("MaxPasswordAge") == Some(0) || number("PasswordReusePrevention") == Some(0) {
+            return Err((400, "ValidationError"));
+        }
+        self.policy = Some(Policy {
+            minimum_length: number("MinimumPasswordLength").unwrap_or(6),
+            symbols: flag("RequireSymbols"),
+            numbers: flag("RequireNumbers"),
+            uppercase: flag("RequireUppercaseCharacters"),
+            lowercase: flag("RequireLowercaseCharacters"),
+            reuse_prevention: number("PasswordReusePrevention").unwrap_or_default(),
+            max_age: number("MaxPasswordAge").map(|age| u32::try_from(age).unwrap()),
+            allow_change: flag("AllowUsersToChangePassword"),
+            hard_expiry: flag("HardExpiry"),
+        });
+        Ok(Answer::Xml(String::new()))
+    }
+
+    fn send_messages(&mut self, call: &Call) -> Answer {
+        let (mut successful, mut failed) = (Vec::new(), Vec::new());
+        for entry in call.json["Entries"].as_array().unwrap() {
+            if self.queue_refuses > 0 {
+                self.queue_refuses -= 1;
+                failed.push(json!({"Id": entry["Id"], "Code": "InternalError", "SenderFault": false}));
+            } else {
+                self.queue.push(entry["MessageBody"].as_str().unwrap().to_owned());
+                successful.push(json!({"Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "00000000000000000000000000000000"}));
+            }
+        }
+        Answer::Json(json!({"Successful": successful, "Failed": failed}))
     }
 
     fn simulate(&mut self, call: &Call) -> Result<Answer, Refusal> {
