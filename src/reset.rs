@@ -54,8 +54,8 @@ const PATIENCE: [StdDuration; 5] = [
     StdDuration::from_millis(200),
     StdDuration::from_millis(300),
     StdDuration::from_millis(500),
-    StdDuration::from_millis(1000),
-    StdDuration::from_millis(1000),
+    StdDuration::from_secs(1),
+    StdDuration::from_secs(1),
 ];
 /// No run lives longer than this: Lambda's limit.
 const LONGEST_RUN: Duration = Duration::minutes(15);
@@ -228,10 +228,7 @@ impl Observed {
     /// The latest labelled version that was made to replace the password that
     /// is, as far as we know, in force.
     fn newest_attempt(&self, secret: &SecretState) -> Option<(u32, Token)> {
-        (0..MOST_ATTEMPTS)
-            .map(|attempt| (attempt, self.token(attempt)))
-            .filter(|(_, token)| secret.is_labelled(token))
-            .next_back()
+        (0..MOST_ATTEMPTS).map(|attempt| (attempt, self.token(attempt))).rfind(|(_, token)| secret.is_labelled(token))
     }
 
     fn others_may_be_at_work(&self, secret: &SecretState, version: &Token) -> bool {
@@ -544,5 +541,202 @@ impl Run {
 
     fn unannounced(&self) -> Vec<Token> {
         self.observed.secret.as_ref().map(SecretState::unannounced).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-20 12:00 UTC);
+
+    /// A user whose password is 120 days old, by a report that is an hour old;
+    /// nothing was ever done about it.
+    fn stale() -> Observed {
+        Observed {
+            user_id: UserId::from_iam("AIDAALICE"),
+            changed: NOW - Duration::days(120),
+            reported: NOW - Duration::HOUR,
+            stale: true,
+            force: false,
+            reset_required: false,
+            secret: None,
+            now: NOW,
+            claimed: None,
+            applied: None,
+            given_up: BTreeSet::new(),
+        }
+    }
+
+    fn token(observed: &Observed, attempt: u32) -> Token {
+        observed.token(attempt)
+    }
+
+    /// The observation with a secret that was touched so long ago.
+    fn with(mut observed: Observed, ago: Duration, versions: &[(&Token, &[&str])]) -> Observed {
+        let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:p/123456789012/alice-AbCdEf".parse().unwrap();
+        let mut secret = SecretState::empty(arn, &std::collections::BTreeMap::new());
+        secret.last_changed = Some(NOW - ago);
+        for (version, labels) in versions {
+            for label in *labels {
+                let label = if *label == "own" { version.unannounced() } else { (*label).to_owned() };
+                secret.put_label(version, &label);
+            }
+        }
+        observed.secret = Some(secret);
+        observed
+    }
+
+    const LONG: Duration = Duration::hours(1);
+    const DONE: Step = Step::Done(Verdict::AlreadyReset);
+    const FRESH: Step = Step::Done(Verdict::Fresh);
+
+    #[test]
+    fn a_reset_that_nothing_disturbs_takes_its_steps_in_order() {
+        let plain = stale();
+        let first = token(&plain, 0);
+        assert_eq!(next(&plain), Step::Create);
+        assert_eq!(next(&with(plain.clone(), Duration::ZERO, &[])), Step::Store(first.clone()));
+        let stored = with(plain, Duration::ZERO, &[(&first, &[PENDING, CURRENT, "own"])]);
+        let stored = Observed { claimed: Some(first.clone()), ..stored };
+        assert_eq!(next(&stored), Step::Apply(first.clone()));
+        let applied = Observed { applied: Some(first.clone()), ..stored };
+        assert_eq!(next(&applied), Step::Announce(first));
+    }
+
+    #[test]
+    fn a_later_version_is_promoted_before_it_is_announced() {
+        let old = Token::derive(&UserId::from_iam("AIDAALICE"), NOW - Duration::days(300), 0);
+        let plain = stale();
+        let new = token(&plain, 0);
+        let applied = Observed {
+            applied: Some(new.clone()),
+            ..with(plain, Duration::ZERO, &[(&old, &[CURRENT]), (&new, &[PENDING, "own"])])
+        };
+        assert_eq!(next(&applied), Step::Promote(new.clone()));
+        let promoted = Observed {
+            applied: Some(new.clone()),
+            ..with(stale(), Duration::ZERO, &[(&old, &["AWSPREVIOUS"]), (&new, &[PENDING, CURRENT, "own"])])
+        };
+        assert_eq!(next(&promoted), Step::Announce(new));
+    }
+
+    #[test]
+    fn what_a_crash_left_behind_is_taken_up_where_it_is() {
+        let first = token(&stale(), 0);
+        for (left_behind, labels, reset_required, expected) in [
+            ("stored, perhaps applied", &[PENDING, CURRENT, "own"][..], false, Step::Apply(first.clone())),
+            ("stored and applied", &[PENDING, CURRENT, "own"][..], true, Step::Apply(first.clone())),
+            ("confirmed, perhaps announced", &[CURRENT, "own"][..], true, Step::Announce(first.clone())),
+            ("done", &[CURRENT][..], true, DONE),
+            ("done, and the user has signed in", &[CURRENT][..], false, DONE),
+            ("confirmed, and the user has signed in", &[CURRENT, "own"][..], false, DONE),
+        ] {
+            let observed = Observed { reset_required, ..with(stale(), LONG, &[(&first, labels)]) };
+            assert_eq!(next(&observed), expected, "{left_behind}");
+        }
+    }
+
+    #[test]
+    fn a_reset_in_doubt_is_finished_even_if_the_report_shows_a_fresh_password_by_now() {
+        let first = token(&stale(), 0);
+        let fresh = |reset_required| Observed {
+            changed: NOW - LONG,
+            reported: NOW,
+            stale: false,
+            reset_required,
+            ..with(stale(), LONG, &[(&first, &[PENDING, CURRENT, "own"])])
+        };
+        assert_eq!(next(&fresh(true)), Step::Apply(first.clone()));
+        assert_eq!(next(&fresh(false)), FRESH, "somebody chose the password in force");
+    }
+
+    #[test]
+    fn a_version_that_was_never_finished_does_not_override_a_later_password() {
+        let first = token(&stale(), 0);
+        let by_an_administrator = Observed {
+            changed: NOW - LONG,
+            stale: false,
+            reset_required: true,
+            ..with(stale(), Duration::days(60), &[(&first, &[PENDING, CURRENT, "own"])])
+        };
+        assert_eq!(next(&by_an_administrator), FRESH);
+    }
+
+    #[test]
+    fn a_run_that_may_be_at_work_is_waited_for_once() {
+        let first = token(&stale(), 0);
+        let just_now = with(stale(), Duration::seconds(2), &[(&first, &[PENDING, CURRENT, "own"])]);
+        assert_eq!(next(&just_now), Step::Wait(first.clone()));
+        let waited = Observed { claimed: Some(first.clone()), ..just_now };
+        assert_eq!(next(&waited), Step::Apply(first));
+    }
+
+    #[test]
+    fn a_fresh_password_is_left_alone_unless_someone_insists() {
+        let fresh = Observed { stale: false, changed: NOW - Duration::days(5), ..stale() };
+        assert_eq!(next(&fresh), FRESH);
+        assert_eq!(next(&Observed { force: true, ..fresh }), Step::Create);
+    }
+
+    #[test]
+    fn a_second_press_of_the_button_resets_again_only_once_the_user_has_signed_in() {
+        let first = token(&stale(), 0);
+        let second = token(&stale(), 1);
+        let pressed = |ago, reset_required| Observed {
+            force: true,
+            reset_required,
+            ..with(stale(), ago, &[(&first, &[CURRENT])])
+        };
+        assert_eq!(next(&pressed(LONG, true)), DONE);
+        assert_eq!(next(&pressed(LONG, false)), Step::Store(second));
+        assert_eq!(next(&pressed(Duration::seconds(5), false)), DONE, "IAM may lag behind");
+    }
+
+    #[test]
+    fn a_password_that_was_refused_gives_way_to_the_next_attempt() {
+        let plain = stale();
+        let (first, second) = (token(&plain, 0), token(&plain, 1));
+        let refused = Observed {
+            given_up: BTreeSet::from([first.clone()]),
+            ..with(plain, Duration::ZERO, &[(&first, &[PENDING, CURRENT, "own"])])
+        };
+        assert_eq!(next(&refused), Step::Store(second));
+        let all = (0..MOST_ATTEMPTS).map(|attempt| token(&stale(), attempt)).collect();
+        assert_eq!(next(&Observed { given_up: all, ..with(stale(), LONG, &[]) }), Step::GiveUp);
+    }
+
+    #[test]
+    fn a_reset_that_a_later_report_does_not_show_is_done_again() {
+        let (first, second) = (token(&stale(), 0), token(&stale(), 1));
+        let done = with(stale(), Duration::hours(6), &[(&first, &[CURRENT])]);
+        assert_eq!(next(&Observed { reported: NOW - Duration::hours(3), ..done.clone() }), DONE);
+        assert_eq!(next(&Observed { reported: NOW - Duration::HOUR, ..done }), Step::Store(second));
+    }
+
+    #[test]
+    fn a_password_nobody_has_used_in_all_the_days_it_may_be_old_is_reset_again() {
+        let old = Token::derive(&UserId::from_iam("AIDAALICE"), NOW - Duration::days(300), 0);
+        let plain = Observed { reset_required: true, ..stale() };
+        let new = token(&plain, 0);
+        assert_eq!(next(&with(plain, Duration::days(120), &[(&old, &[CURRENT])])), Step::Store(new));
+    }
+
+    #[test]
+    fn a_secret_in_deletion_is_restored_before_it_is_used_and_not_otherwise() {
+        let first = token(&stale(), 0);
+        let deleted = |observed: Observed| {
+            let mut observed = with(observed, LONG, &[(&first, &[CURRENT])]);
+            if let Some(secret) = &mut observed.secret {
+                secret.deleted = true;
+            }
+            observed
+        };
+        assert_eq!(next(&deleted(Observed { changed: NOW - Duration::days(100), ..stale() })), Step::Restore);
+        assert_eq!(next(&deleted(Observed { reset_required: true, ..stale() })), Step::Restore);
+        let fresh = Observed { changed: NOW - Duration::days(5), stale: false, ..stale() };
+        assert_eq!(next(&deleted(fresh)), FRESH);
     }
 }

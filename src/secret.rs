@@ -28,9 +28,6 @@ use crate::password::Password;
 pub const PENDING: &str = "AWSPENDING";
 /// The label of the version that holds the password to use.
 pub const CURRENT: &str = "AWSCURRENT";
-/// The label that Secrets Manager moves to where [`CURRENT`] was before.
-pub const PREVIOUS: &str = "AWSPREVIOUS";
-
 /// The value of the secret's `managed-by` tag.
 pub const MANAGED_BY: &str = env!("CARGO_PKG_NAME");
 

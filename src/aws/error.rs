@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 /// It is the only form in which a failed call leaves [`crate::aws`]: an
 /// `SdkError` can hold the bodies of request and answer, passwords included.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{operation} failed: {code}{}{}", detail(.message, ": "), detail(.request_id, ", request id "))]
+#[error("{operation} failed: {code}{}{}", detail(.message.as_ref(), ": "), detail(.request_id.as_ref(), ", request id "))]
 pub struct CallError {
     /// The action as IAM policies name it, such as `iam:GetUser`.
     pub operation: &'static str,
@@ -23,8 +23,8 @@ pub struct CallError {
     pub retryable: bool,
 }
 
-fn detail(part: &Option<String>, before: &str) -> String {
-    part.as_ref().map(|text| format!("{before}{text}")).unwrap_or_default()
+fn detail(part: Option<&String>, before: &str) -> String {
+    part.map(|text| format!("{before}{text}")).unwrap_or_default()
 }
 
 /// Whether a call's input holds a password, which an error message might quote.

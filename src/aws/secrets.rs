@@ -1,4 +1,5 @@
 //! Secrets Manager: where passwords are kept.
+#![expect(clippy::missing_errors_doc, reason = "each method fails as the call does that it is named after")]
 
 use std::collections::BTreeMap;
 
@@ -60,10 +61,6 @@ pub struct Secrets {
 
 impl Secrets {
     /// The secret's state; none if there is no such secret.
-    ///
-    /// # Errors
-    ///
-    /// A call that failed, as for every method here.
     pub async fn describe(&self, name: &SecretName) -> Result<Option<SecretState>, CallError> {
         const OPERATION: &str = "secretsmanager:DescribeSecret";
         let answer = match self.client.describe_secret().secret_id(name.as_str()).send().await {

@@ -19,9 +19,9 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use self::policies::{PolicyOutcome, PolicyWork};
+use self::policies::PolicyWork;
 use self::sweeps::SweepWork;
-use self::users::{Dealt, Target};
+use self::users::Target;
 use crate::assessment::Demand;
 use crate::aws::{Account, Aws, CallError};
 use crate::config::{Config, Mode, SweepMode};
@@ -40,7 +40,7 @@ const CONCURRENCY: usize = 20;
 const LAST_START: Duration = Duration::from_secs(10);
 
 /// Lambda's greatest timeout.
-const LONGEST_INVOCATION: Duration = Duration::from_secs(900);
+const LONGEST_INVOCATION: Duration = Duration::from_mins(15);
 
 /// Everything that lives as long as the process.
 #[derive(Debug)]

@@ -119,7 +119,7 @@ impl App {
                 user_name: &facts.user.name,
                 secret_arn,
                 finding_id,
-                password_age_days: assessment.age.map(|age| age.whole_days()),
+                password_age_days: assessment.age.map(super::super::account::credential_report::Age::whole_days),
                 max_password_age_days: assessment.max_age_days,
                 forced: target.demand.force,
             }))
@@ -211,7 +211,8 @@ impl Dealt {
             Decision::Reset { .. } => Self::new(target, UserStatus::WouldReset, None),
         };
         dealt.report.user_name = assessed.facts.user.name.to_string();
-        dealt.report.password_age_days = assessed.assessment.age.map(|age| age.whole_days());
+        dealt.report.password_age_days =
+            assessed.assessment.age.map(super::super::account::credential_report::Age::whole_days);
         dealt.report.secret_arn = assessed.facts.secret.as_ref().map(|secret| secret.arn.to_string());
         dealt
     }

@@ -38,7 +38,7 @@ async fn world(start: Start) -> World {
     if matches!(start, Start::OldSecret | Start::DeletedSecret) {
         world.deliver(&event()).await.unwrap().unwrap();
         world.user_changes_password("alice", "Chosen-by-alice-1");
-        world.let_pass(Duration::from_secs(120 * 86_400));
+        world.let_pass(Duration::from_hours(2880));
         let mut state = world.state();
         state.secrets.get_mut(&secret_name("alice")).unwrap().deleted = start == Start::DeletedSecret;
         state.messages.clear();
@@ -136,7 +136,7 @@ async fn two_crashes_in_a_row_are_mended_by_the_second_redelivery() {
                 let world = world(start).await;
                 world.state().fault = Some(Fault::CrashAfter(first));
                 let _ = world.deliver(&event()).await;
-                world.let_pass(Duration::from_secs(60));
+                world.let_pass(Duration::from_mins(1));
                 {
                     let mut state = world.state();
                     let made = state.calls.len();
@@ -144,7 +144,7 @@ async fn two_crashes_in_a_row_are_mended_by_the_second_redelivery() {
                 }
                 let _ = world.deliver(&event()).await;
                 world.state().fault = None;
-                world.let_pass(Duration::from_secs(120));
+                world.let_pass(Duration::from_mins(2));
                 world.deliver(&event()).await.unwrap().unwrap();
                 let context = format!("{start:?}, crashes after {first} and {second}");
                 world.assert_reset("alice", &context);
@@ -161,7 +161,7 @@ async fn a_crash_is_mended_even_if_the_report_was_renewed_before_redelivery() {
             let world = world(start).await;
             world.state().fault = Some(Fault::CrashAfter(at));
             let _ = world.deliver(&event()).await;
-            world.let_pass(Duration::from_secs(60));
+            world.let_pass(Duration::from_mins(1));
             {
                 let mut state = world.state();
                 state.fault = None;
@@ -180,7 +180,7 @@ async fn a_crash_is_mended_even_if_the_policy_was_tightened_before_redelivery() 
             let world = world(start).await;
             world.state().fault = Some(Fault::CrashAfter(at));
             let _ = world.deliver(&event()).await;
-            world.let_pass(Duration::from_secs(60));
+            world.let_pass(Duration::from_mins(1));
             {
                 let mut state = world.state();
                 state.fault = None;
@@ -202,7 +202,7 @@ async fn a_crash_is_mended_when_only_another_copy_of_the_event_comes_hours_later
             world.state().fault = Some(Fault::CrashAfter(at));
             let _ = world.deliver(&event()).await;
             world.state().fault = None;
-            world.let_pass(Duration::from_secs(5 * 3600));
+            world.let_pass(Duration::from_hours(5));
             world.deliver(&event()).await.unwrap().unwrap();
             world.assert_reset("alice", &format!("{start:?}, crash after {at}"));
         }

@@ -55,7 +55,7 @@ async fn seen(fault: Option<Fault>) -> (World, String) {
             Ok(answer) => seen += &answer.to_string(),
             Err(error) => seen += &format!("{error:?}"),
         }
-        world.let_pass(Duration::from_secs(60));
+        world.let_pass(Duration::from_mins(1));
     }
     {
         let state = world.state();

@@ -113,7 +113,7 @@ async fn one_reset_takes_at_most_six_round_trips_one_after_another() {
     for (what, prepare) in [("a first reset", false), ("a later reset", true)] {
         if prepare {
             world.user_changes_password("alice", "Chosen-by-alice-1");
-            world.let_pass(Duration::from_secs(120 * 86_400));
+            world.let_pass(Duration::from_hours(2880));
             world.state().round_trip = 0;
             world.deliver(&by_hand("bob")).await.unwrap().ok();
             world.state().round_trip = 10;
@@ -130,6 +130,7 @@ async fn one_reset_takes_at_most_six_round_trips_one_after_another() {
 #[tokio::test(start_paused = true)]
 async fn users_who_are_none_of_our_business_are_left_alone() {
     type Prepare = fn(&World);
+    type Variables = &'static [(&'static str, &'static str)];
     let exempt_by_tag: Prepare = |world| {
         world.edit_user("alice", |user| drop(user.tags.insert("Password-Remediation".into(), "Exempt".into())));
     };
@@ -141,7 +142,7 @@ async fn users_who_are_none_of_our_business_are_left_alone() {
     let on_a_path: Prepare = |world| world.edit_user("alice", |user| user.path = "/break-glass/emea/".to_owned());
     let nothing: Prepare = |_| {};
 
-    let cases: [(&str, &str, &[(&str, &str)], Prepare); 11] = [
+    let cases: [(&str, &str, Variables, Prepare); 11] = [
         ("alice", "exempt", &[], exempt_by_tag),
         ("alice", "exempt", &[], unreadable),
         ("alice", "exempt", &[("EXEMPT_USERS", "bob, ALI*")], nothing),
@@ -320,7 +321,7 @@ async fn a_user_who_could_not_be_told_is_told_by_a_retry() {
     assert!(error.error_message.contains("sns:Publish failed: AuthorizationError"), "{}", error.error_message);
     assert!(world.state().updates.is_empty(), "nothing is recorded while the user does not know");
     world.state().fault = None;
-    world.let_pass(Duration::from_secs(60));
+    world.let_pass(Duration::from_mins(1));
     world.deliver(&event).await.unwrap().unwrap();
     world.assert_reset("alice", "");
     let state = world.state();
@@ -419,7 +420,7 @@ async fn an_old_secret_without_our_tags_gets_them() {
     let world = World::new();
     world.deliver(&by_hand("alice")).await.unwrap().unwrap();
     world.user_changes_password("alice", "Chosen-by-alice-1");
-    world.let_pass(Duration::from_secs(100 * 86_400));
+    world.let_pass(Duration::from_hours(2400));
     world.state().secrets.get_mut(&secret_name("alice")).unwrap().tags.clear();
     world.deliver(&by_hand("alice")).await.unwrap().unwrap();
     world.assert_reset("alice", "");
@@ -437,7 +438,7 @@ async fn a_reset_that_the_report_never_shows_is_done_again() {
         login.changed -= time::Duration::days(120);
         login.reset_required = false;
     });
-    world.let_pass(Duration::from_secs(9 * 3600));
+    world.let_pass(Duration::from_hours(9));
     let answer = world.deliver(&by_hand("alice")).await.unwrap().unwrap();
     assert_eq!(only_user(&answer)["status"], "reset", "{answer}");
     world.assert_reset("alice", "");

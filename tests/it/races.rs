@@ -84,6 +84,6 @@ async fn a_person_who_presses_the_button_again_after_the_user_signed_in_resets_a
         world.assert_reset("alice", &format!("round {round}"));
         assert_eq!(world.state().resets, round);
         world.user_changes_password("alice", &format!("Chosen-by-alice-{round}"));
-        world.let_pass(Duration::from_secs(600));
+        world.let_pass(Duration::from_mins(10));
     }
 }

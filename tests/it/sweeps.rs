@@ -346,7 +346,7 @@ async fn a_sweep_that_is_killed_at_any_call_is_finished_by_its_retry() {
         world.state().fault = Some(Fault::CrashAfter(at));
         let _ = world.deliver(&sweep()).await;
         world.state().fault = None;
-        world.let_pass(Duration::from_secs(60));
+        world.let_pass(Duration::from_mins(1));
         world.deliver(&sweep()).await.unwrap().unwrap();
         for name in ["alice", "bob", "carol"] {
             world.assert_reset(name, &format!("{name}, crash after {at}"));
