@@ -67,6 +67,9 @@ pub struct PolicyReport {
     /// Why it failed, or what was left as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Whether it failed in a way that no retry mends: a person has to act.
+    #[serde(skip)]
+    pub needs_a_person: bool,
 }
 
 /// How the work on a policy ended.
@@ -110,6 +113,9 @@ pub struct UserReport {
     /// Why nothing was done, or what failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Whether it failed in a way that no retry mends: a person has to act.
+    #[serde(skip)]
+    pub needs_a_person: bool,
     /// The age of the password before, in whole days, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password_age_days: Option<u32>,

@@ -299,6 +299,18 @@ pub enum ResetError {
     Unsettled,
 }
 
+impl ResetError {
+    /// Whether the same may succeed later, with nothing else changed.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Call(error) => error.retryable,
+            Self::NoRandomness(_) | Self::Unsettled => true,
+            Self::Refused => false,
+        }
+    }
+}
+
 /// Notes down that the user has been told: the reset is over.
 ///
 /// # Errors

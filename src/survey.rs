@@ -48,6 +48,14 @@ pub enum SurveyError {
     Report(#[from] ReportError),
 }
 
+impl SurveyError {
+    /// Whether the same may succeed later, with nothing else changed.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Call(error) if error.retryable)
+    }
+}
+
 /// Reads what is the same for all users of `account`. Where IAM has to make a
 /// new credential report, waits for it until `until`.
 ///

@@ -104,6 +104,14 @@ pub enum OutOfReach {
     },
 }
 
+impl OutOfReach {
+    /// Whether the same may succeed later, with nothing else changed.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::NotAssumed { error, .. } if error.retryable)
+    }
+}
+
 impl Aws {
     /// Prepares the clients. Nothing is called.
     #[must_use]

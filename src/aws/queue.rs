@@ -32,6 +32,17 @@ pub enum NotSent {
     Refused(String),
 }
 
+impl NotSent {
+    /// Whether the same may succeed later, with nothing else changed.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Call(error) => error.retryable,
+            Self::Refused(_) => true,
+        }
+    }
+}
+
 impl Queue {
     /// Sends each job as a message of its own; answers for each, in their order.
     pub async fn send(&self, jobs: &[Job]) -> Vec<Result<(), NotSent>> {

@@ -1,5 +1,6 @@
 //! Puts the stages in order: event, policies, sweeps, users, records, answer.
 
+mod failures;
 mod policies;
 mod records;
 mod sweeps;
@@ -79,6 +80,7 @@ type Facts = OnceCell<Result<AccountFacts, Arc<SurveyError>>>;
 #[derive(Debug)]
 struct Invocation {
     home: Home,
+    request_id: String,
     function_arn: String,
     deadline: Instant,
     facts: Mutex<HashMap<AccountId, Arc<Facts>>>,
@@ -144,6 +146,7 @@ impl App {
         })?;
         let invocation = Invocation {
             home,
+            request_id: context.request_id.clone(),
             function_arn: context.invoked_function_arn.clone(),
             deadline: deadline(context),
             facts: Mutex::default(),
@@ -201,6 +204,7 @@ impl App {
         dealt.extend(self.deal_with_all(invocation, targets, &findings).await);
         if !dry_run {
             self.close(&mut dealt, &policies, &mut findings).await;
+            self.tell_of_failures(invocation, &dealt, &policies, &findings).await;
         }
 
         let mode = if dry_run { AnswerMode::DryRun } else { AnswerMode::Remediate };

@@ -65,6 +65,16 @@ enum PolicyError {
     Untold(CallError),
 }
 
+impl PolicyError {
+    fn is_retryable(&self) -> bool {
+        match self {
+            Self::OutOfReach(error) => error.is_retryable(),
+            Self::Call(error) | Self::Untold(error) => error.retryable,
+            Self::Contested => true,
+        }
+    }
+}
+
 impl App {
     pub(super) async fn strengthen_all(
         &self,
@@ -79,12 +89,14 @@ impl App {
                     status: PolicyStatus::Compliant,
                     changes: Vec::new(),
                     reason: None,
+                    needs_a_person: false,
                 },
                 policy: None,
             };
             let change = !dry_run && self.config.password_policy == PolicyMode::Strengthen;
             if let Err(error) = self.strengthen(invocation, &work, change, &mut outcome).await {
                 outcome.report.status = PolicyStatus::Failed;
+                outcome.report.needs_a_person = !error.is_retryable();
                 outcome.report.reason = Some(error.to_string());
             }
             audit(&outcome.report);
@@ -137,7 +149,7 @@ impl App {
 
 /// The one line that tells what was decided about a policy.
 fn audit(report: &PolicyReport) {
-    let PolicyReport { account_id, status, changes, reason } = report;
+    let PolicyReport { account_id, status, changes, reason, .. } = report;
     let decision = status.as_str();
     let changes = changes.join(", ");
     if *status == PolicyStatus::Failed {

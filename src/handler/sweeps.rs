@@ -44,17 +44,18 @@ impl SweepWork {
     }
 
     /// What is answered if something went wrong that is nobody's in particular.
-    fn failed(&self, reason: &impl ToString) -> Dealt {
+    fn failed(&self, reason: String, is_retryable: bool) -> Dealt {
         let report = UserReport {
             account_id: self.account_id.clone(),
             user_name: EVERYONE.to_owned(),
             status: UserStatus::Failed,
-            reason: Some(reason.to_string()),
+            reason: Some(reason),
+            needs_a_person: !is_retryable,
             password_age_days: None,
             secret_arn: None,
         };
         audit(&report, false);
-        Dealt { report, findings: Vec::new(), unfinished: None }
+        Dealt { report, findings: Vec::new(), forced: false, unfinished: None }
     }
 
     fn target(&self, user: &UserName) -> Target {
@@ -85,7 +86,7 @@ impl App {
                         super::users::add(targets, target);
                     }
                 }
-                Err(stopped) => dealt.push(sweep.failed(&stopped)),
+                Err(stopped) => dealt.push(sweep.failed(stopped.to_string(), stopped.is_retryable())),
             }
         }
         dealt
@@ -175,7 +176,8 @@ impl App {
             function_arn: &invocation.function_arn,
         });
         if let Err(error) = self.publish(held).await {
-            dealt.push(sweep.failed(&format!("the sweep is held, but operators could not be told: {error}")));
+            let reason = format!("the sweep is held, but operators could not be told: {error}");
+            dealt.push(sweep.failed(reason, error.retryable));
         }
         dealt
     }
@@ -194,7 +196,7 @@ async fn enqueue(queue: &Queue, sweep: &SweepWork, users: &[UserName]) -> Vec<De
     let sent = queue.send(&jobs).await;
     let dealt = users.iter().zip(sent).map(|(user, sent)| match sent {
         Ok(()) => Dealt::new(&sweep.target(user), UserStatus::Queued, None),
-        Err(error) => Dealt::failed(&sweep.target(user), &error),
+        Err(error) => Dealt::failed(&sweep.target(user), &Stopped::NotSent(error)),
     });
     dealt.inspect(|dealt| audit(&dealt.report, false)).collect()
 }

@@ -7,7 +7,7 @@ use tracing::Instrument;
 
 use super::{App, CONCURRENCY, Invocation};
 use crate::assessment::{Assessment, Decision, Demand, SkipReason, assess};
-use crate::aws::{Account, CallError, OutOfReach};
+use crate::aws::{Account, CallError, NotSent, OutOfReach};
 use crate::event::{Finding, UserRef};
 use crate::identity::UserName;
 use crate::notification::{Notification, PasswordReset, SecretArn};
@@ -31,6 +31,8 @@ pub(super) struct Target {
 pub(super) struct Dealt {
     pub(super) report: UserReport,
     pub(super) findings: Vec<usize>,
+    /// Whether a person asked for it, whatever the age.
+    pub(super) forced: bool,
     /// Set if the password was reset: what is left to do.
     pub(super) unfinished: Option<Unfinished>,
 }
@@ -61,6 +63,21 @@ pub(super) enum Stopped {
     Call(#[from] CallError),
     #[error("{0}")]
     Survey(Arc<SurveyError>),
+    #[error(transparent)]
+    NotSent(#[from] NotSent),
+}
+
+impl Stopped {
+    /// Whether the same may succeed later, with nothing else changed.
+    pub(super) fn is_retryable(&self) -> bool {
+        match self {
+            Self::OutOfTime => true,
+            Self::OutOfReach(error) => error.is_retryable(),
+            Self::Call(error) => error.retryable,
+            Self::Survey(error) => error.is_retryable(),
+            Self::NotSent(error) => error.is_retryable(),
+        }
+    }
 }
 
 impl App {
@@ -146,6 +163,7 @@ impl App {
             }
             Err(error) => {
                 dealt.report.status = UserStatus::Failed;
+                dealt.report.needs_a_person = !error.is_retryable();
                 dealt.report.reason = Some(error.to_string());
             }
         }
@@ -190,18 +208,21 @@ impl Dealt {
             user_name: name_in_report(&target.user),
             status,
             reason,
+            needs_a_person: false,
             password_age_days: None,
             secret_arn: None,
         };
-        Self { report, findings: target.findings.clone(), unfinished: None }
+        Self { report, findings: target.findings.clone(), forced: target.demand.force, unfinished: None }
     }
 
     pub(super) fn skipped(target: &Target, reason: SkipReason) -> Self {
         Self::new(target, UserStatus::Skipped, Some(reason.to_string()))
     }
 
-    pub(super) fn failed(target: &Target, reason: &impl ToString) -> Self {
-        Self::new(target, UserStatus::Failed, Some(reason.to_string()))
+    pub(super) fn failed(target: &Target, stopped: &Stopped) -> Self {
+        let mut dealt = Self::new(target, UserStatus::Failed, Some(stopped.to_string()));
+        dealt.report.needs_a_person = !stopped.is_retryable();
+        dealt
     }
 
     /// What is known of the user before anything is done.
@@ -221,6 +242,7 @@ impl Dealt {
     pub(super) fn not_closed(&mut self, error: &CallError) {
         tracing::error!(user_name = self.report.user_name, %error, "the reset is done but could not be closed");
         self.report.status = UserStatus::Failed;
+        self.report.needs_a_person = !error.retryable;
         self.report.reason = Some(format!("reset and announced, but not closed: {error}"));
     }
 

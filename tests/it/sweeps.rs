@@ -334,6 +334,17 @@ async fn a_sweep_that_cannot_begin_fails_visibly() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn operators_hear_of_what_no_retry_will_mend_and_of_nothing_else() {
+    for (code, expected) in [("AccessDenied", vec!["remediation-failed"]), ("Throttling", vec![])] {
+        let world = account(&[("bob", 100)]);
+        world.state().fault = Some(Fault::Always("CreateSecret", 400, code));
+        let error = world.deliver(&sweep()).await.unwrap().unwrap_err();
+        assert_eq!(error.error_type, "RemediationFailed");
+        assert_eq!(message_kinds(&world), expected, "{code}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_sweep_that_is_killed_at_any_call_is_finished_by_its_retry() {
     let users = [("bob", 100), ("carol", 100)];
     let calls = {
