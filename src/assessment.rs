@@ -62,10 +62,13 @@ impl From<Verdict> for SkipReason {
 }
 
 /// What is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Demand {
     /// Whether a person wants the reset, however fresh the password.
     pub force: bool,
+    /// When that person asked, as the event says in each of its deliveries; a
+    /// request by hand does not say.
+    pub requested: Option<String>,
     /// The greatest age in days that the finding's control allows.
     pub max_age_days: Option<u16>,
 }
@@ -99,7 +102,7 @@ pub enum Decision {
 
 /// Decides about a user.
 #[must_use]
-pub fn assess(user: &UserFacts, account: &AccountFacts, demand: Demand, config: &Config) -> Assessment {
+pub fn assess(user: &UserFacts, account: &AccountFacts, demand: &Demand, config: &Config) -> Assessment {
     let max_age_days = limit(demand.max_age_days, &account.policy, config);
     let decided = |age, decision| Assessment { age, max_age_days, policy: account.policy.clone(), decision };
     let skip = |age, reason| decided(age, Decision::Skip(reason));
@@ -121,11 +124,13 @@ pub fn assess(user: &UserFacts, account: &AccountFacts, demand: Demand, config: 
         reported: account.report.generated_at(),
         stale: age.older_than(max_age_days),
         force: demand.force,
+        requested: demand.requested.clone(),
         reset_required: profile.reset_required,
         secret: user.secret.clone(),
         now: user.read_at,
         claimed: None,
         applied: None,
+        restored: false,
         given_up: std::collections::BTreeSet::new(),
     };
     if let Step::Done(verdict) = next(&observed) {

@@ -21,8 +21,9 @@
 //!   that holds it stands under a label that no other version can take over
 //!   (`unannounced-…`), and keeps it until it is `AWSCURRENT` and announced, or
 //!   until a later version has been applied, promoted and announced.
-//! * **One version for one replacement.** The version's id is derived from the
-//!   user and from the date of the password it replaces. Copies that race
+//! * **One version for one reset.** The version's id is derived from the user and
+//!   from the date of the password it replaces, or the time of a person's request.
+//!   Copies that race
 //!   collide in `PutSecretValue`; the loser reads and uses the winner's
 //!   password. So all of them apply the same password.
 //! * **A demand for a change tells whose password is in force.** This program
@@ -45,7 +46,7 @@ use crate::aws::{Account, CallError, Created, LabelMoved, PasswordSet, ReadBack,
 use crate::identity::{UserId, UserName};
 use crate::notification::SecretArn;
 use crate::password::{GenerationRules, NoRandomness, Password};
-use crate::secret::{self, CURRENT, PENDING, SecretName, SecretState, Token};
+use crate::secret::{self, CURRENT, Occasion, PENDING, PREVIOUS, SecretName, SecretState, Token};
 
 /// A secret changed within this time may have a run at work on it.
 const AT_WORK: Duration = Duration::seconds(10);
@@ -64,8 +65,11 @@ const REPORT_LAG: Duration = Duration::hours(4);
 /// What IAM answers may lag behind what it was told for this long: a change
 /// that is not yet demanded may have been demanded.
 const SETTLING: Duration = Duration::minutes(1);
-/// EventBridge delivers an event again for up to a day.
-const REDELIVERED: Duration = Duration::days(1);
+/// Lambda delivers an event again for up to six hours.
+const REDELIVERED: Duration = Duration::hours(6);
+/// Two requests for the same user within this time are one wish, as long as the
+/// user has not signed in.
+const SAME_WISH: Duration = Duration::minutes(10);
 /// How many passwords may be refused for one replacement before a person has
 /// to look.
 const MOST_ATTEMPTS: u32 = 16;
@@ -86,6 +90,8 @@ pub struct Observed {
     pub stale: bool,
     /// Whether a person asked for the reset, whatever the password's age.
     pub force: bool,
+    /// When that person asked, as the event says in each of its deliveries.
+    pub requested: Option<String>,
     /// Whether the login profile demands a change at the next sign-in.
     pub reset_required: bool,
     /// The user's secret, if there is one.
@@ -96,6 +102,8 @@ pub struct Observed {
     pub claimed: Option<Token>,
     /// The version whose password is known to have been applied.
     pub applied: Option<Token>,
+    /// Whether this run took the secret out of its scheduled deletion.
+    pub restored: bool,
     /// Versions that cannot be used: refused by IAM, unreadable, or without
     /// labels though their ids are taken.
     pub given_up: BTreeSet<Token>,
@@ -142,18 +150,25 @@ pub fn next(observed: &Observed) -> Step {
         return if observed.is_demanded() { Step::Create } else { Step::Done(Verdict::Fresh) };
     };
     let step = next_in(observed, secret);
-    let leaves_it_alone = step == Step::Done(Verdict::Fresh) || step == Step::GiveUp;
-    if secret.deleted && !leaves_it_alone { Step::Restore } else { step }
+    let is_needed = match step {
+        Step::Done(Verdict::AlreadyReset) => observed.reset_required,
+        Step::Done(_) | Step::GiveUp => false,
+        _ => true,
+    };
+    if secret.deleted && is_needed { Step::Restore } else { step }
 }
 
 fn next_in(observed: &Observed, secret: &SecretState) -> Step {
     let current = secret.our_holder(CURRENT);
 
     if let Some(version) = &observed.applied {
-        return if current.as_ref() == Some(version) {
+        return if current.as_ref() != Some(version) {
+            Step::Promote(version.clone())
+        } else if secret.has(version, PENDING) || secret.is_unannounced(version) {
             Step::Announce(version.clone())
         } else {
-            Step::Promote(version.clone())
+            // A copy has brought it to its end meanwhile.
+            Step::Done(Verdict::AlreadyReset)
         };
     }
 
@@ -162,46 +177,33 @@ fn next_in(observed: &Observed, secret: &SecretState) -> Step {
     let in_doubt =
         observed.reset_required && secret.last_changed.is_none_or(|touched| observed.changed <= touched + LONGEST_RUN);
     let newest = observed.newest_attempt(secret);
+    let is_newest = |version: &Token| newest.as_ref().is_some_and(|(_, newest)| newest == version);
+    // The first version of a secret is the current one from the start; a later
+    // one becomes it only after its password was applied.
+    let is_later = secret.holder(PREVIOUS).is_some();
+    let was_applied = |version: &Token| secret.has(version, CURRENT) && (is_later || !secret.has(version, PENDING));
 
     let pending = secret.our_holder(PENDING).filter(|version| !observed.given_up.contains(version));
     if let Some(version) = pending {
-        let replaces_the_same = newest.as_ref().is_some_and(|(_, newest)| *newest == version);
         if observed.others_may_be_at_work(secret, &version) {
             return Step::Wait(version);
         }
-        if in_doubt || (observed.is_demanded() && replaces_the_same) {
+        let user_signed_in = was_applied(&version) && !observed.reset_required;
+        if in_doubt || (observed.is_demanded() && is_newest(&version) && !user_signed_in) {
             return Step::Apply(version);
         }
     }
 
-    if let Some(version) = &current {
-        let confirmed = !secret.has(version, PENDING);
-        if confirmed && secret.is_unannounced(version) && in_doubt {
-            return if observed.others_may_be_at_work(secret, version) {
-                Step::Wait(version.clone())
+    if let Some(version) = current.filter(was_applied) {
+        if secret.is_unannounced(&version) && in_doubt {
+            return if observed.others_may_be_at_work(secret, &version) {
+                Step::Wait(version)
             } else {
-                Step::Announce(version.clone())
+                Step::Announce(version)
             };
         }
-        let touched = |within: Duration| secret.last_changed.is_some_and(|at| observed.now - at < within);
-        match &newest {
-            // We replaced that very password, and the report lags behind.
-            Some((_, newest)) if newest == version && confirmed => {
-                let report_would_show = secret.last_changed.is_some_and(|at| observed.reported > at + REPORT_LAG);
-                let once_more =
-                    if observed.force { !observed.reset_required && !touched(SETTLING) } else { report_would_show };
-                if !once_more {
-                    return Step::Done(Verdict::AlreadyReset);
-                }
-            }
-            // The report shows our own reset, and the user has not signed in.
-            _ if confirmed && !observed.stale => {
-                let not_signed_in = in_doubt && observed.now - observed.changed < REDELIVERED;
-                if not_signed_in || touched(SETTLING) {
-                    return Step::Done(Verdict::AlreadyReset);
-                }
-            }
-            _ => {}
+        if observed.is_done_by(secret, is_newest(&version), in_doubt) {
+            return Step::Done(Verdict::AlreadyReset);
         }
     }
 
@@ -209,8 +211,8 @@ fn next_in(observed: &Observed, secret: &SecretState) -> Step {
         return Step::Done(Verdict::Fresh);
     }
     let first = newest.map_or(0, |(attempt, _)| attempt + 1);
-    let free = (first..MOST_ATTEMPTS).map(|attempt| observed.token(attempt));
-    match free.into_iter().find(|token| !observed.given_up.contains(token)) {
+    let mut free = (first..MOST_ATTEMPTS).map(|attempt| observed.token(attempt));
+    match free.find(|token| !observed.given_up.contains(token)) {
         Some(token) => Step::Store(token),
         None => Step::GiveUp,
     }
@@ -221,12 +223,38 @@ impl Observed {
         self.stale || self.force
     }
 
-    fn token(&self, attempt: u32) -> Token {
-        Token::derive(&self.user_id, self.changed, attempt)
+    /// Whether the reset that is asked for has been done already: its password
+    /// is the current version, and was applied. `is_newest` tells whether that
+    /// version was made on the very same occasion.
+    fn is_done_by(&self, secret: &SecretState, is_newest: bool, in_doubt: bool) -> bool {
+        // Restoring the secret touched it, too, and means nothing here.
+        let touched =
+            |within: Duration| !self.restored && secret.last_changed.is_some_and(|touched| self.now - touched < within);
+        match (&self.requested, self.force) {
+            // The same request again, or another one at nearly the same time.
+            (Some(_), _) => is_newest || touched(if self.reset_required { SAME_WISH } else { SETTLING }),
+            // Requests by hand carry no time. Whoever sends one again, after
+            // the user has signed in with the new password, means it.
+            (None, true) if is_newest => self.reset_required || touched(SETTLING),
+            // We replaced that very password, and the report lags behind.
+            (None, false) if is_newest => {
+                secret.last_changed.is_none_or(|touched| self.reported <= touched + REPORT_LAG)
+            }
+            // The report shows our own reset, and the user has not signed in.
+            (None, _) if !self.stale => (in_doubt && self.now - self.changed < REDELIVERED) || touched(SETTLING),
+            (None, _) => false,
+        }
     }
 
-    /// The latest labelled version that was made to replace the password that
-    /// is, as far as we know, in force.
+    fn token(&self, attempt: u32) -> Token {
+        let occasion = match &self.requested {
+            Some(time) => Occasion::RequestOf(time.clone()),
+            None => Occasion::PasswordOf(self.changed),
+        };
+        Token::derive(&self.user_id, &occasion, attempt)
+    }
+
+    /// The latest labelled version that was made on this occasion.
     fn newest_attempt(&self, secret: &SecretState) -> Option<(u32, Token)> {
         (0..MOST_ATTEMPTS).map(|attempt| (attempt, self.token(attempt))).rfind(|(_, token)| secret.is_labelled(token))
     }
@@ -330,6 +358,8 @@ struct Run {
     observed: Observed,
     policy: EffectivePolicy,
     held: Option<(Token, Password)>,
+    /// The versions that this run made: nobody can have applied them before.
+    made: BTreeSet<Token>,
     grant: bool,
 }
 
@@ -347,7 +377,7 @@ impl Reset<'_> {
     where
         A: AsyncFnOnce(&SecretArn) -> Result<(), CallError>,
     {
-        let mut run = Run { observed, policy, held: None, grant: self.grant };
+        let mut run = Run { observed, policy, held: None, made: BTreeSet::new(), grant: self.grant };
         for _ in 0..MOST_STEPS {
             let step = next(&run.observed);
             tracing::debug!(?step, "next step of the reset");
@@ -356,6 +386,7 @@ impl Reset<'_> {
                 Step::Create => self.create(&mut run).await?,
                 Step::Restore => {
                     self.account.secrets.restore(self.secret_name).await?;
+                    run.observed.restored = true;
                     self.look_again(&mut run).await?;
                 }
                 Step::Store(token) => self.store(&mut run, token).await?,
@@ -426,6 +457,7 @@ impl Reset<'_> {
                     }
                 }
                 run.observed.claimed = Some(token.clone());
+                run.made.insert(token.clone());
                 run.held = Some((token, password));
             }
             Stored::Taken => {
@@ -476,7 +508,7 @@ impl Reset<'_> {
     async fn apply(&self, run: &mut Run, version: Token) -> Result<Option<Verdict>, ResetError> {
         let password = match run.held.take() {
             Some((held, password)) if held == version => password,
-            _ => match self.account.secrets.read(self.secret_name, &version, PENDING).await? {
+            _ => match self.read_back(&version).await? {
                 ReadBack::Password(password) => password,
                 ReadBack::Moved => {
                     self.look_again(run).await?;
@@ -496,8 +528,13 @@ impl Reset<'_> {
                 let (policy, profile) = tokio::try_join!(iam.password_policy(), iam.login_profile(self.user))?;
                 let Some(profile) = profile else { return Ok(Some(Verdict::NoConsolePassword)) };
                 run.policy = policy;
+                // What this run made itself was applied by nobody else. Then
+                // only a lost answer explains it, and the demand is new.
+                let is_ours = run.made.contains(&version);
+                let demand_is_new = profile.reset_required && !run.observed.reset_required;
+                let was_applied = if is_ours { demand_is_new } else { profile.reset_required };
                 run.observed.reset_required = profile.reset_required;
-                if profile.reset_required && password.satisfies(&run.policy) {
+                if was_applied && password.satisfies(&run.policy) {
                     tracing::info!("IAM refuses the password as used before: it has been applied already");
                     run.observed.applied = Some(version);
                 } else {
@@ -507,6 +544,19 @@ impl Reset<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Reads back what another run stored.
+    ///
+    /// That run may be long gone. Touching the secret first tells later ones
+    /// that a password may have been applied now, and not only back then.
+    async fn read_back(&self, version: &Token) -> Result<ReadBack, CallError> {
+        let tags = secret::tags(&self.account.id, self.user);
+        let touch = self.account.secrets.tag(self.secret_name, &tags);
+        let read = self.account.secrets.read(self.secret_name, version, PENDING);
+        let (touched, read) = tokio::join!(touch, read);
+        touched?;
+        read
     }
 
     async fn promote(&self, run: &mut Run, version: &Token) -> Result<(), ResetError> {
@@ -573,11 +623,13 @@ mod tests {
             reported: NOW - Duration::HOUR,
             stale: true,
             force: false,
+            requested: None,
             reset_required: false,
             secret: None,
             now: NOW,
             claimed: None,
             applied: None,
+            restored: false,
             given_up: BTreeSet::new(),
         }
     }
@@ -620,7 +672,7 @@ mod tests {
 
     #[test]
     fn a_later_version_is_promoted_before_it_is_announced() {
-        let old = Token::derive(&UserId::from_iam("AIDAALICE"), NOW - Duration::days(300), 0);
+        let old = Token::derive(&UserId::from_iam("AIDAALICE"), &Occasion::PasswordOf(NOW - Duration::days(300)), 0);
         let plain = stale();
         let new = token(&plain, 0);
         let applied = Observed {
@@ -630,7 +682,7 @@ mod tests {
         assert_eq!(next(&applied), Step::Promote(new.clone()));
         let promoted = Observed {
             applied: Some(new.clone()),
-            ..with(stale(), Duration::ZERO, &[(&old, &["AWSPREVIOUS"]), (&new, &[PENDING, CURRENT, "own"])])
+            ..with(stale(), Duration::ZERO, &[(&old, &[PREVIOUS]), (&new, &[PENDING, CURRENT, "own"])])
         };
         assert_eq!(next(&promoted), Step::Announce(new));
     }
@@ -708,6 +760,41 @@ mod tests {
     }
 
     #[test]
+    fn a_request_is_carried_out_once_however_often_and_late_it_is_delivered() {
+        let asked = |time: &str| Observed { force: true, requested: Some(time.to_owned()), ..stale() };
+        let first = token(&asked("10:00"), 0);
+        for reset_required in [true, false] {
+            let again = with(asked("10:00"), LONG, &[(&first, &[CURRENT])]);
+            assert_eq!(next(&Observed { reset_required, ..again }), DONE, "change demanded: {reset_required}");
+        }
+        let later =
+            |ago, reset_required| Observed { reset_required, ..with(asked("11:00"), ago, &[(&first, &[CURRENT])]) };
+        let new = token(&asked("11:00"), 0);
+        assert_eq!(next(&later(Duration::minutes(5), true)), DONE, "the same wish twice");
+        assert_eq!(next(&later(Duration::minutes(5), false)), Step::Store(new.clone()), "the user had signed in");
+        assert_eq!(next(&later(LONG, true)), Step::Store(new.clone()), "the unused password may have leaked");
+        assert_eq!(next(&Observed { restored: true, ..later(Duration::ZERO, true) }), Step::Store(new));
+    }
+
+    #[test]
+    fn a_user_who_signed_in_before_the_reset_was_confirmed_keeps_their_password() {
+        let old = Token::derive(&UserId::from_iam("AIDAALICE"), &Occasion::PasswordOf(NOW - Duration::days(300)), 0);
+        let plain = stale();
+        let new = token(&plain, 0);
+        let unconfirmed = with(plain, LONG, &[(&old, &[PREVIOUS]), (&new, &[PENDING, CURRENT, "own"])]);
+        assert_eq!(next(&unconfirmed), DONE);
+        assert_eq!(next(&Observed { reset_required: true, ..unconfirmed }), Step::Apply(new));
+    }
+
+    #[test]
+    fn what_a_copy_brought_to_its_end_is_not_announced_again() {
+        let plain = stale();
+        let first = token(&plain, 0);
+        let applied = Observed { applied: Some(first.clone()), ..with(plain, Duration::ZERO, &[(&first, &[CURRENT])]) };
+        assert_eq!(next(&applied), DONE);
+    }
+
+    #[test]
     fn a_password_that_was_refused_gives_way_to_the_next_attempt() {
         let plain = stale();
         let (first, second) = (token(&plain, 0), token(&plain, 1));
@@ -730,7 +817,7 @@ mod tests {
 
     #[test]
     fn a_password_nobody_has_used_in_all_the_days_it_may_be_old_is_reset_again() {
-        let old = Token::derive(&UserId::from_iam("AIDAALICE"), NOW - Duration::days(300), 0);
+        let old = Token::derive(&UserId::from_iam("AIDAALICE"), &Occasion::PasswordOf(NOW - Duration::days(300)), 0);
         let plain = Observed { reset_required: true, ..stale() };
         let new = token(&plain, 0);
         assert_eq!(next(&with(plain, Duration::days(120), &[(&old, &[CURRENT])])), Step::Store(new));
@@ -748,6 +835,7 @@ mod tests {
         };
         assert_eq!(next(&deleted(Observed { changed: NOW - Duration::days(100), ..stale() })), Step::Restore);
         assert_eq!(next(&deleted(Observed { reset_required: true, ..stale() })), Step::Restore);
+        assert_eq!(next(&deleted(stale())), DONE, "the user has signed in: the secret was tidied away");
         let fresh = Observed { changed: NOW - Duration::days(5), stale: false, ..stale() };
         assert_eq!(next(&deleted(fresh)), FRESH);
     }

@@ -28,6 +28,10 @@ use crate::password::Password;
 pub const PENDING: &str = "AWSPENDING";
 /// The label of the version that holds the password to use.
 pub const CURRENT: &str = "AWSCURRENT";
+/// The label that Secrets Manager puts where [`CURRENT`] was before. It is never
+/// on the first version of a secret.
+pub const PREVIOUS: &str = "AWSPREVIOUS";
+
 /// The value of the secret's `managed-by` tag.
 pub const MANAGED_BY: &str = env!("CARGO_PKG_NAME");
 
@@ -76,19 +80,31 @@ pub fn tags(account: &AccountId, user: &UserName) -> BTreeMap<&'static str, Stri
     ])
 }
 
+/// What makes two resets of a user the same reset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Occasion {
+    /// The password that is to be replaced, by the time it was set.
+    PasswordOf(OffsetDateTime),
+    /// A person's request, by the time that its event carries in each delivery.
+    RequestOf(String),
+}
+
 /// The id of a version, and its idempotency key: 64 hexadecimal digits derived
-/// from what the version's password replaces. Whoever sets out to replace the
-/// same password of the same user arrives at the same version.
+/// from the user and the occasion. Whoever sets out to do the same reset arrives
+/// at the same version.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Token(String);
 
 impl Token {
-    /// The token for replacing the password that `user` has had since
-    /// `changed`. Every further attempt at the same replacement, because the
-    /// account refused the one before, counts `attempt` up from 0.
+    /// The token for a reset of `user`. Every further attempt at the same one,
+    /// because the account refused the one before, counts `attempt` up from 0.
     #[must_use]
-    pub fn derive(user: &UserId, changed: OffsetDateTime, attempt: u32) -> Self {
-        let subject = format!("{MANAGED_BY}/1/{user}/{}/{attempt}", changed.unix_timestamp());
+    pub fn derive(user: &UserId, occasion: &Occasion, attempt: u32) -> Self {
+        let occasion = match occasion {
+            Occasion::PasswordOf(changed) => format!("password of {}", changed.unix_timestamp()),
+            Occasion::RequestOf(time) => format!("request of {time}"),
+        };
+        let subject = format!("{MANAGED_BY}/1/{user}/{occasion}/{attempt}");
         Self(Sha256::digest(subject).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
@@ -272,18 +288,20 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_told_by_user_date_and_attempt_and_nothing_else() {
+    fn a_token_is_told_by_user_occasion_and_attempt_and_nothing_else() {
         let alice = UserId::from_iam("AIDAALICE");
         let bob = UserId::from_iam("AIDABOB");
         let date = datetime!(2026-01-02 03:04:05 UTC);
-        let token = Token::derive(&alice, date, 0);
-        assert_eq!(token, Token::derive(&alice, date, 0));
+        let by_date = Occasion::PasswordOf(date);
+        let token = Token::derive(&alice, &by_date, 0);
+        assert_eq!(token, Token::derive(&alice, &by_date, 0));
         assert_eq!(token.as_str().len(), 64);
         assert_eq!(Token::from_version_id(token.as_str()), Some(token.clone()));
         for other in [
-            Token::derive(&bob, date, 0),
-            Token::derive(&alice, datetime!(2026-01-02 03:04:06 UTC), 0),
-            Token::derive(&alice, date, 1),
+            Token::derive(&bob, &by_date, 0),
+            Token::derive(&alice, &Occasion::PasswordOf(datetime!(2026-01-02 03:04:06 UTC)), 0),
+            Token::derive(&alice, &Occasion::RequestOf("2026-01-02T03:04:05Z".to_owned()), 0),
+            Token::derive(&alice, &by_date, 1),
         ] {
             assert_ne!(token, other);
             assert_ne!(token.unannounced(), other.unannounced());

@@ -81,8 +81,8 @@ pub async fn account(account: &Account, until: Instant) -> Result<AccountFacts, 
 ///
 /// # Errors
 ///
-/// A call that failed. Tags that cannot be read are no error: they count as
-/// exempting the user. Being asked to slow down is one, since it passes.
+/// A call that failed. That the tags may not be read is no error: they count as
+/// exempting the user.
 pub async fn user(
     account: &Account,
     partition: Partition,
@@ -104,7 +104,7 @@ pub async fn user(
     let Some(user) = user? else { return Ok(None) };
     let tags = match tags {
         Ok(tags) => Some(tags),
-        Err(error) if error.is_throttling() => return Err(error),
+        Err(error) if error.retryable => return Err(error),
         Err(error) => {
             tracing::warn!(%error, user_name = %user.name, "the user's tags cannot be read: the user counts as exempt");
             None

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_iam::Client;
 use aws_sdk_iam::error::SdkError;
-use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecisionType};
+use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, EvaluationResult, PolicyEvaluationDecisionType};
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep};
 
@@ -231,12 +231,7 @@ impl Iam {
         match found("iam:SimulatePrincipalPolicy", answer) {
             Ok(None) => Ok(None),
             Ok(Some(answer)) => {
-                Ok(Some(match answer.evaluation_results().first().map(|result| &result.eval_decision) {
-                    Some(PolicyEvaluationDecisionType::Allowed) => ChangePasswordAccess::Allowed,
-                    Some(PolicyEvaluationDecisionType::ExplicitDeny) => ChangePasswordAccess::Denied,
-                    Some(PolicyEvaluationDecisionType::ImplicitDeny) => ChangePasswordAccess::NotGranted,
-                    _ => ChangePasswordAccess::Unknown,
-                }))
+                Ok(Some(answer.evaluation_results().first().map_or(ChangePasswordAccess::Unknown, access)))
             }
             Err(error) if error.is_unknown() => {
                 tracing::warn!(%error, "the user's policies cannot be simulated; the account's setting decides");
@@ -277,6 +272,26 @@ impl Iam {
                 }
             }
         }
+    }
+}
+
+/// What a simulation comes to. A permissions boundary, or a policy of the
+/// organization, that does not allow the action outweighs any grant
+/// ([EvaluationResult](https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html)).
+fn access(result: &EvaluationResult) -> ChangePasswordAccess {
+    let here = result.resource_specific_results();
+    let boundaries = here.iter().map(|result| result.permissions_boundary_decision_detail());
+    let is_bounded = boundaries
+        .chain([result.permissions_boundary_decision_detail()])
+        .flatten()
+        .any(|boundary| !boundary.allowed_by_permissions_boundary());
+    let is_forbidden = result.organizations_decision_detail().is_some_and(|detail| !detail.allowed_by_organizations());
+    match result.eval_decision() {
+        PolicyEvaluationDecisionType::Allowed => ChangePasswordAccess::Allowed,
+        PolicyEvaluationDecisionType::ExplicitDeny => ChangePasswordAccess::Denied,
+        PolicyEvaluationDecisionType::ImplicitDeny if is_bounded || is_forbidden => ChangePasswordAccess::Denied,
+        PolicyEvaluationDecisionType::ImplicitDeny => ChangePasswordAccess::NotGranted,
+        _ => ChangePasswordAccess::Unknown,
     }
 }
 

@@ -53,6 +53,9 @@ pub enum Ask {
     /// New passwords for these users, however fresh theirs are: a person
     /// selected them.
     ForcedReset {
+        /// When the person asked: the event's `time`, which is the same in each of
+        /// its deliveries, if it has one.
+        requested: Option<String>,
         /// The users, each once, in the finding's order. Never empty.
         users: Vec<UserRef>,
     },

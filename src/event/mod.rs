@@ -121,7 +121,9 @@ impl Unsupported {
 /// never looked at.
 pub fn parse(event: &Value, home: &Home, rules: &Rules) -> Result<Request, Unsupported> {
     match envelope::open(event)? {
-        Envelope::Findings(detail_type, findings) => Ok(screened(detail_type, findings, home, rules)),
+        Envelope::Findings(detail_type, findings) => {
+            Ok(screened(detail_type, findings, event.get("time").and_then(Value::as_str), home, rules))
+        }
         Envelope::Bare(fields) if fields.contains_key("action") => manual::order(fields, home),
         Envelope::Bare(fields) => Err(envelope::unknown(fields)),
         Envelope::Messages(messages) => {
@@ -145,7 +147,7 @@ fn queued(body: Option<&str>, home: &Home, rules: &Rules) -> Result<Request, Uns
     }
 }
 
-fn screened(detail_type: DetailType, findings: &[Value], home: &Home, rules: &Rules) -> Request {
+fn screened(detail_type: DetailType, findings: &[Value], time: Option<&str>, home: &Home, rules: &Rules) -> Request {
     let screen = |(place, finding): (usize, &Value)| {
         let (is_ocsf, occasion) = match detail_type {
             DetailType::Imported => (false, Occasion::Imported),
@@ -158,7 +160,11 @@ fn screened(detail_type: DetailType, findings: &[Value], home: &Home, rules: &Ru
             (asff::report(finding), asff::spare_id(finding))
         };
         let spare_id = || spare_id.map_or_else(|| format!("#{place}"), str::to_owned);
-        screening::screen(report, spare_id, occasion, home, rules)
+        let mut screened = screening::screen(report, spare_id, occasion, home, rules);
+        if let Screened::Wanted(Finding { ask: Ask::ForcedReset { requested, .. }, .. }) = &mut screened {
+            *requested = time.map(str::to_owned);
+        }
+        screened
     };
     Request::Findings(findings.iter().enumerate().map(screen).collect())
 }

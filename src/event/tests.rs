@@ -61,7 +61,7 @@ fn show(request: &Result<Request, Unsupported>) -> String {
             Ask::Policy { control, .. } => format!("policy {control}"),
             Ask::PasswordAge { users, max_age_days: None } => format!("age {}", show_users(users)),
             Ask::PasswordAge { users, max_age_days: Some(days) } => format!("age>{days} {}", show_users(users)),
-            Ask::ForcedReset { users } => format!("force {}", show_users(users)),
+            Ask::ForcedReset { users, .. } => format!("force {}", show_users(users)),
         },
     };
     match request {
@@ -565,7 +565,7 @@ fn check(event: &Value) -> Result<(), TestCaseError> {
                         prop_assert!(ignored.detail.unwrap_or_default().chars().count() < 250);
                     }
                     Screened::Wanted(Finding {
-                        ask: Ask::PasswordAge { users, .. } | Ask::ForcedReset { users },
+                        ask: Ask::PasswordAge { users, .. } | Ask::ForcedReset { users, .. },
                         ..
                     }) => prop_assert!(!users.is_empty()),
                     Screened::Wanted(_) => {}

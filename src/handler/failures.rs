@@ -5,7 +5,7 @@ use super::users::Dealt;
 use super::{App, Invocation};
 use crate::event::Finding;
 use crate::identity::AccountId;
-use crate::notification::{Failed, Notification, RemediationFailed};
+use crate::notification::{Failed, Notification, RemediationFailed, SecretArn};
 use crate::report::FindingReport;
 
 /// What an operator is told of one account.
@@ -29,6 +29,8 @@ impl App {
     ) {
         let failed: Vec<&Dealt> = dealt.iter().filter(|dealt| dealt.report.needs_a_person).collect();
         let names: Vec<_> = failed.iter().map(|dealt| dealt.user_name()).collect();
+        let secret_arns: Vec<Option<SecretArn>> =
+            failed.iter().map(|dealt| dealt.report.secret_arn.as_deref()?.parse().ok()).collect();
         let mut problems: Vec<Problem<'_>> = policies
             .iter()
             .filter(|policy| policy.report.needs_a_person)
@@ -46,13 +48,15 @@ impl App {
             let here = || failed.iter().zip(&names).filter(|(dealt, _)| dealt.report.account_id == *account_id);
             let Some((first, name)) = here().next() else { continue };
             let count = here().count();
-            let reason = first.report.reason.as_deref().unwrap_or_default();
-            let (failed, reason) = match name {
-                Some(user_name) if count == 1 => {
-                    (Failed::Reset { user_name, secret_arn: None, forced: first.forced }, reason.to_owned())
-                }
-                _ if count == 1 => (Failed::Sweep, reason.to_owned()),
-                _ => (Failed::Sweep, format!("{count} users failed, the first of them since {reason}")),
+            let mut reason = first.report.reason.clone().unwrap_or_default();
+            if count > 1 {
+                reason += &format!(" ({} more users of this account failed, too; the log names them)", count - 1);
+            }
+            let secret_arn =
+                secret_arns.iter().flatten().find(|arn| Some(arn.as_str()) == first.report.secret_arn.as_deref());
+            let failed = match name {
+                Some(user_name) => Failed::Reset { user_name, secret_arn, forced: first.forced },
+                None => Failed::Sweep,
             };
             let finding_id = first.findings.first().map(|place| findings[*place].0.id.as_str());
             problems.push(Problem { account_id, failed, reason, finding_id });

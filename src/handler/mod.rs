@@ -29,7 +29,7 @@ use crate::config::{Config, Mode, SweepMode};
 use crate::event::{self, Ask, BatchItem, Finding, Request, Screened};
 use crate::identity::{AccountId, Home};
 use crate::notification::{Notification, Wording};
-use crate::report::{Answer, AnswerMode, FindingReport, FindingStatus};
+use crate::report::{Answer, AnswerMode, FindingReport, FindingStatus, UserStatus};
 use crate::survey::{self, AccountFacts, SurveyError};
 use crate::telemetry::Metrics;
 
@@ -39,6 +39,9 @@ const CONCURRENCY: usize = 20;
 /// No user is begun when the invocation has less than this left: what is begun
 /// should come to its end.
 const LAST_START: Duration = Duration::from_secs(10);
+
+/// How long the message of an error may be, in bytes.
+const LARGEST_ERROR: usize = 200_000;
 
 /// Lambda's greatest timeout.
 const LONGEST_INVOCATION: Duration = Duration::from_mins(15);
@@ -83,6 +86,9 @@ struct Invocation {
     request_id: String,
     function_arn: String,
     deadline: Instant,
+    /// Whether a queue delivers it. Then the messages that fail for good end in
+    /// its dead-letter queue, one by one, and operators hear of them from there.
+    is_batch: bool,
     facts: Mutex<HashMap<AccountId, Arc<Facts>>>,
 }
 
@@ -149,6 +155,7 @@ impl App {
             request_id: context.request_id.clone(),
             function_arn: context.invoked_function_arn.clone(),
             deadline: deadline(context),
+            is_batch: matches!(request, Request::Batch(_)),
             facts: Mutex::default(),
         };
         match request {
@@ -156,8 +163,7 @@ impl App {
             request => {
                 let answer = self.remediate(&invocation, request).await;
                 let failed = answer.failures() > 0;
-                let answer = to_json(&answer);
-                if failed { Err(Failure::RemediationFailed(answer.to_string())) } else { Ok(answer) }
+                if failed { Err(Failure::RemediationFailed(error_message(answer))) } else { Ok(to_json(&answer)) }
             }
         }
     }
@@ -204,7 +210,9 @@ impl App {
         dealt.extend(self.deal_with_all(invocation, targets, &findings).await);
         if !dry_run {
             self.close(&mut dealt, &policies, &mut findings).await;
-            self.tell_of_failures(invocation, &dealt, &policies, &findings).await;
+            if !invocation.is_batch {
+                self.tell_of_failures(invocation, &dealt, &policies, &findings).await;
+            }
         }
 
         let mode = if dry_run { AnswerMode::DryRun } else { AnswerMode::Remediate };
@@ -227,7 +235,7 @@ impl App {
             }
             Request::Reset(order) => {
                 work.dry_run |= order.dry_run;
-                let demand = Demand { force: order.force, max_age_days: order.max_age_days };
+                let demand = Demand { force: order.force, requested: None, max_age_days: order.max_age_days };
                 let target = Target { user: order.user, demand, dry_run: work.dry_run, findings: Vec::new() };
                 work.targets.push(target);
             }
@@ -275,13 +283,18 @@ impl App {
                         },
                     );
                 }
-                (&Vec::new(), Demand { force: false, max_age_days: None })
+                (&Vec::new(), Demand::default())
             }
-            Ask::PasswordAge { users, max_age_days } => (users, Demand { force: false, max_age_days: *max_age_days }),
-            Ask::ForcedReset { users } => (users, Demand { force: true, max_age_days: None }),
+            Ask::PasswordAge { users, max_age_days } => {
+                (users, Demand { max_age_days: *max_age_days, ..Demand::default() })
+            }
+            Ask::ForcedReset { users, requested } => {
+                (users, Demand { force: true, requested: requested.clone(), max_age_days: None })
+            }
         };
         for user in users {
-            let target = Target { user: user.clone(), demand, dry_run: work.dry_run, findings: vec![place] };
+            let target =
+                Target { user: user.clone(), demand: demand.clone(), dry_run: work.dry_run, findings: vec![place] };
             users::add(&mut work.targets, target);
         }
         let report =
@@ -315,6 +328,18 @@ impl App {
 fn deadline(context: &Context) -> Instant {
     let end = SystemTime::UNIX_EPOCH + Duration::from_millis(context.deadline);
     Instant::now() + end.duration_since(SystemTime::now()).unwrap_or(LONGEST_INVOCATION)
+}
+
+/// The answer as the message of an error. A destination for failed invocations
+/// takes 256 KiB with the event; of a larger answer, the users who did not fail
+/// are counted and left out.
+fn error_message(mut answer: Answer) -> String {
+    let message = to_json(&answer).to_string();
+    if message.len() <= LARGEST_ERROR {
+        return message;
+    }
+    answer.users.retain(|user| user.status == UserStatus::Failed);
+    to_json(&answer).to_string()
 }
 
 fn to_json(answer: &impl serde::Serialize) -> Value {

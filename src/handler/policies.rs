@@ -6,7 +6,7 @@ use futures_util::stream::{self, StreamExt};
 use tokio::time::sleep;
 
 use super::{App, CONCURRENCY, Invocation};
-use crate::account::password_policy::{EffectivePolicy, Requirement, Strengthening, merge};
+use crate::account::password_policy::{EffectivePolicy, Requirement, merge};
 use crate::aws::{CallError, OutOfReach};
 use crate::config::PolicyMode;
 use crate::identity::AccountId;
@@ -113,26 +113,20 @@ impl App {
         outcome: &mut PolicyOutcome,
     ) -> Result<(), PolicyError> {
         let account = self.aws.account(&invocation.home, &work.account_id).await?;
-        let mut first: Option<Strengthening> = None;
-        for _ in 0..ATTEMPTS {
+        let mut untold = None;
+        for attempt in 0..ATTEMPTS {
             let policy = account.iam.password_policy().await?;
             let next = merge(policy.custom(), &work.requirement);
             outcome.policy = Some(policy);
             let report = &mut outcome.report;
-            let shown = first.as_ref().unwrap_or(&next);
-            report.changes = shown.changes.iter().map(ToString::to_string).collect();
-            let withheld: Vec<String> = shown.withheld.iter().map(ToString::to_string).collect();
+            report.changes.extend(next.changes.iter().map(ToString::to_string));
+            let withheld: Vec<String> = next.withheld.iter().map(ToString::to_string).collect();
             report.reason = (!withheld.is_empty()).then(|| withheld.join(" "));
             if next.changes.is_empty() {
-                let Some(done) = first else { return Ok(()) };
-                report.status = PolicyStatus::Strengthened;
-                let told = Notification::PolicyStrengthened(PolicyStrengthened {
-                    account_id: &account.id,
-                    finding_id: None,
-                    changes: &done.changes,
-                    withheld: &done.withheld,
-                });
-                return self.publish(told).await.map_err(PolicyError::Untold);
+                if attempt > 0 {
+                    report.status = PolicyStatus::Strengthened;
+                }
+                return untold.map_or(Ok(()), |error| Err(PolicyError::Untold(error)));
             }
             if !change {
                 report.status = PolicyStatus::WouldStrengthen;
@@ -140,8 +134,15 @@ impl App {
             }
             account.iam.set_password_policy(&next.policy).await?;
             invocation.forget(&account.id);
-            first.get_or_insert(next);
-            sleep(BEFORE_CONFIRMING).await;
+            // At once: a retry would find nothing to change, and nothing to tell.
+            let told = self.publish(Notification::PolicyStrengthened(PolicyStrengthened {
+                account_id: &account.id,
+                finding_id: None,
+                changes: &next.changes,
+                withheld: &next.withheld,
+            }));
+            let (told, ()) = tokio::join!(told, sleep(BEFORE_CONFIRMING));
+            untold = untold.or(told.err());
         }
         Err(PolicyError::Contested)
     }

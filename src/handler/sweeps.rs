@@ -54,14 +54,15 @@ impl SweepWork {
             password_age_days: None,
             secret_arn: None,
         };
-        audit(&report, false);
-        Dealt { report, findings: Vec::new(), forced: false, unfinished: None }
+        let dealt = Dealt { report, findings: Vec::new(), forced: false, unfinished: None };
+        audit(&dealt, self.finding_id.as_deref());
+        dealt
     }
 
     fn target(&self, user: &UserName) -> Target {
         Target {
             user: UserRef::Named { account_id: self.account_id.clone(), name: user.clone() },
-            demand: Demand { force: false, max_age_days: self.max_age_days },
+            demand: Demand { max_age_days: self.max_age_days, ..Demand::default() },
             dry_run: self.dry_run,
             findings: Vec::new(),
         }
@@ -108,21 +109,34 @@ impl App {
         );
         let skip = |row: &Row| Dealt::skipped(&sweep.target(&row.name), SkipReason::Exempt);
         let mut dealt: Vec<Dealt> = exempt.into_iter().map(skip).collect();
-        let mut users: Vec<UserName> = candidates.into_iter().map(|row| row.name.clone()).collect();
+        let mut users = names(candidates);
 
         if sweep.is_too_many(users.len()) {
-            // Some of them may be exempt by tag, or done since the report.
+            // Some of them may be exempt by tag, or done since the report. Those
+            // of whom that cannot be said count as well: they may come next.
             let (others, to_be_reset) = self.assess_all(invocation, sweep, users).await;
+            let unknown = others.iter().filter(|dealt| dealt.report.status == UserStatus::Failed).count();
             dealt.extend(others);
-            if sweep.is_too_many(to_be_reset.len()) {
+            if sweep.is_too_many(to_be_reset.len() + unknown) {
+                audit_all(&dealt, sweep);
                 dealt.extend(self.hold(invocation, sweep, to_be_reset).await);
                 return Ok((dealt, Vec::new()));
             }
-            users = to_be_reset.into_iter().filter_map(|dealt| dealt.user_name()).collect();
+            users = to_be_reset.iter().filter_map(Dealt::user_name).collect();
         }
+
+        // A reset that was applied and never announced looks fresh by now. It is
+        // finished whatever the limit: nobody is reset who was not before.
+        let (others, unfinished) = self.assess_all(invocation, sweep, names(recent(&facts.report))).await;
+        dealt.extend(others.into_iter().filter(|dealt| dealt.report.status == UserStatus::Failed));
+        users.extend(unfinished.iter().filter_map(Dealt::user_name));
+        audit_all(&dealt, sweep);
+
         match self.aws.queue() {
             Some(queue) if !sweep.dry_run => {
-                dealt.extend(enqueue(queue, sweep, &users).await);
+                let queued = enqueue(queue, sweep, &users).await;
+                audit_all(&queued, sweep);
+                dealt.extend(queued);
                 Ok((dealt, Vec::new()))
             }
             _ => Ok((dealt, users.iter().map(|user| sweep.target(user)).collect())),
@@ -159,8 +173,8 @@ impl App {
         for dealt in &mut dealt {
             dealt.report.status = UserStatus::Held;
             dealt.report.reason = Some(reason.clone());
-            audit(&dealt.report, false);
         }
+        audit_all(&dealt, sweep);
         if sweep.dry_run {
             return dealt;
         }
@@ -194,11 +208,29 @@ async fn enqueue(queue: &Queue, sweep: &SweepWork, users: &[UserName]) -> Vec<De
         })
         .collect();
     let sent = queue.send(&jobs).await;
-    let dealt = users.iter().zip(sent).map(|(user, sent)| match sent {
+    let queued = users.iter().zip(sent).map(|(user, sent)| match sent {
         Ok(()) => Dealt::new(&sweep.target(user), UserStatus::Queued, None),
         Err(error) => Dealt::failed(&sweep.target(user), &Stopped::NotSent(error)),
     });
-    dealt.inspect(|dealt| audit(&dealt.report, false)).collect()
+    queued.collect()
+}
+
+fn audit_all(dealt: &[Dealt], sweep: &SweepWork) {
+    for dealt in dealt {
+        audit(dealt, sweep.finding_id.as_deref());
+    }
+}
+
+fn names<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<UserName> {
+    rows.into_iter().map(|row| row.name.clone()).collect()
+}
+
+/// The users whose password was set so lately that a run which should have told
+/// them may have been cut short.
+fn recent(report: &CredentialReport) -> impl Iterator<Item = &Row> {
+    let now = OffsetDateTime::now_utc();
+    let is_recent = move |changed| !Age::between(changed, now).older_than(1);
+    report.users().filter(move |row| row.password_enabled && row.password_last_changed.is_some_and(is_recent))
 }
 
 /// The users with a password that, going by the report, is older than that many

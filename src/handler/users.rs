@@ -88,6 +88,9 @@ impl App {
         targets: Vec<Target>,
         findings: &[(FindingReport, Option<Finding>)],
     ) -> Vec<Dealt> {
+        // Closing a reset can go with recording it, to save a round trip. Where
+        // others take their time, it had better not wait for them.
+        let close_later = targets.len() == 1 && !targets[0].findings.is_empty();
         let deals = stream::iter(targets.into_iter().enumerate()).map(async |(place, target)| {
             let finding_id = target.findings.first().map(|place| findings[*place].0.id.as_str());
             let span = tracing::error_span!(
@@ -96,9 +99,9 @@ impl App {
                 user_name = %name_in_report(&target.user),
                 finding_id,
             );
-            let deal = Box::pin(self.deal_with(invocation, &target, finding_id));
-            let dealt = deal.instrument(span.clone()).await;
-            span.in_scope(|| audit(&dealt.report, target.demand.force));
+            let deal = Box::pin(self.deal_with(invocation, &target, finding_id, close_later));
+            let dealt = deal.instrument(span).await;
+            audit(&dealt, finding_id);
             (place, dealt)
         });
         let mut dealt: Vec<(usize, Dealt)> = deals.buffer_unordered(CONCURRENCY).collect().await;
@@ -106,7 +109,13 @@ impl App {
         dealt.into_iter().map(|(_, dealt)| dealt).collect()
     }
 
-    async fn deal_with(&self, invocation: &Invocation, target: &Target, finding_id: Option<&str>) -> Dealt {
+    async fn deal_with(
+        &self,
+        invocation: &Invocation,
+        target: &Target,
+        finding_id: Option<&str>,
+        close_later: bool,
+    ) -> Dealt {
         let assessed = match self.assess(invocation, target).await {
             Ok(Ok(assessed)) => assessed,
             Ok(Err(reason)) => return Dealt::skipped(target, reason),
@@ -146,8 +155,7 @@ impl App {
             Ok(Outcome::Announced(finish)) => {
                 dealt.report.status = UserStatus::Reset;
                 dealt.report.secret_arn = Some(finish.secret_arn.to_string());
-                if target.findings.is_empty() {
-                    // Nothing is to be recorded: there is nothing to wait for.
+                if !close_later {
                     if let Err(error) = reset::finish(account, &facts.secret_name, &finish).await {
                         dealt.not_closed(&error);
                     }
@@ -196,7 +204,7 @@ impl App {
         );
         let Some(user) = user? else { return Ok(Err(SkipReason::UserNotFound)) };
         let facts = facts.map_err(Stopped::Survey)?;
-        let assessment = assess(&user, facts, target.demand, &self.config);
+        let assessment = assess(&user, facts, &target.demand, &self.config);
         Ok(Ok(Assessed { account, facts: user, assessment }))
     }
 }
@@ -260,6 +268,7 @@ pub(super) fn add(targets: &mut Vec<Target>, target: Target) {
         return;
     };
     known.demand.force |= target.demand.force;
+    known.demand.requested = known.demand.requested.take().or(target.demand.requested);
     known.demand.max_age_days = stricter(known.demand.max_age_days, target.demand.max_age_days);
     known.findings.extend(target.findings);
 }
@@ -270,13 +279,17 @@ pub(super) fn stricter(one: Option<u16>, other: Option<u16>) -> Option<u16> {
 }
 
 /// The one line that tells what was decided about a user.
-pub(super) fn audit(report: &UserReport, force: bool) {
-    let UserReport { status, reason, password_age_days, secret_arn, .. } = report;
-    let decision = status.as_str();
+pub(super) fn audit(dealt: &Dealt, finding_id: Option<&str>) {
+    let UserReport { account_id, user_name, status, reason, password_age_days, secret_arn, .. } = &dealt.report;
+    let (decision, force) = (status.as_str(), dealt.forced);
     if *status == UserStatus::Failed {
-        tracing::error!(decision, reason, password_age_days, secret_arn, force, "decision");
+        tracing::error!(
+            %account_id, user_name, finding_id, decision, reason, password_age_days, secret_arn, force, "decision"
+        );
     } else {
-        tracing::info!(decision, reason, password_age_days, secret_arn, force, "decision");
+        tracing::info!(
+            %account_id, user_name, finding_id, decision, reason, password_age_days, secret_arn, force, "decision"
+        );
     }
 }
 

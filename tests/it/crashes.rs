@@ -38,7 +38,7 @@ async fn world(start: Start) -> World {
     if matches!(start, Start::OldSecret | Start::DeletedSecret) {
         world.deliver(&event()).await.unwrap().unwrap();
         world.user_changes_password("alice", "Chosen-by-alice-1");
-        world.let_pass(Duration::from_hours(2880));
+        world.let_pass(Duration::from_hours(2900));
         let mut state = world.state();
         state.secrets.get_mut(&secret_name("alice")).unwrap().deleted = start == Start::DeletedSecret;
         state.messages.clear();

@@ -137,12 +137,16 @@ async fn users_who_are_none_of_our_business_are_left_alone() {
     let without_password: Prepare = |world| world.edit_user("alice", |user| user.login = None);
     let fresh: Prepare = |world| world.add_user("alice", 89);
     let denied: Prepare = |world| world.edit_user("alice", |user| user.simulated = "explicitDeny");
+    let bounded: Prepare = |world| {
+        world.state().policy = None;
+        world.edit_user("alice", |user| user.simulated = "outsideBoundary");
+    };
     let not_granted: Prepare = |world| world.state().policy = None;
     let unreadable: Prepare = |world| world.state().fault = Some(Fault::Always("ListUserTags", 403, "AccessDenied"));
     let on_a_path: Prepare = |world| world.edit_user("alice", |user| user.path = "/break-glass/emea/".to_owned());
     let nothing: Prepare = |_| {};
 
-    let cases: [(&str, &str, Variables, Prepare); 11] = [
+    let cases: [(&str, &str, Variables, Prepare); 12] = [
         ("alice", "exempt", &[], exempt_by_tag),
         ("alice", "exempt", &[], unreadable),
         ("alice", "exempt", &[("EXEMPT_USERS", "bob, ALI*")], nothing),
@@ -150,6 +154,7 @@ async fn users_who_are_none_of_our_business_are_left_alone() {
         ("alice", "no-console-password", &[], without_password),
         ("alice", "password-fresh", &[], fresh),
         ("alice", "cannot-change-password", &[], denied),
+        ("alice", "cannot-change-password", &[], bounded),
         ("alice", "cannot-change-password", &[("CHANGE_PASSWORD_GRANT", "skip")], not_granted),
         ("mallory", "user-not-found", &[], nothing),
         ("<root_account>", "root", &[], nothing),

@@ -87,3 +87,24 @@ async fn a_person_who_presses_the_button_again_after_the_user_signed_in_resets_a
         world.let_pass(Duration::from_mins(10));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_delivered_again_spares_those_who_have_signed_in_since() {
+    let event: Value = serde_json::from_str(include_str!("../../events/custom-action.json")).unwrap();
+    let world = World::new();
+    world.add_user("bob", 1);
+    world.state().fail_for = Some("bob".to_owned());
+    world.deliver(&event).await.unwrap().unwrap_err();
+    world.user_changes_password("alice", "Chosen-by-alice-1");
+    world.state().fail_for = None;
+    for renew_report in [false, true] {
+        world.let_pass(Duration::from_mins(2));
+        if renew_report {
+            world.state().report = None;
+        }
+        let answer = world.deliver(&event).await.unwrap().unwrap();
+        assert_eq!(answer["users"][0]["reason"], "already-reset", "{answer}");
+    }
+    world.assert_reset("bob", "");
+    assert_eq!(world.state().users["alice"].login.as_ref().unwrap().password, "Chosen-by-alice-1");
+}

@@ -367,6 +367,30 @@ async fn a_sweep_that_is_killed_at_any_call_is_finished_by_its_retry() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_sweep_finishes_what_was_cut_short_though_the_report_shows_a_fresh_password() {
+    let world = account(&[]);
+    world.state().fault = Some(Fault::Always("Publish", 403, "AuthorizationError"));
+    world.deliver(&sweep()).await.unwrap().unwrap_err();
+    world.state().fault = None;
+    world.let_pass(Duration::from_hours(5));
+    let answer = world.deliver(&sweep()).await.unwrap().unwrap();
+    assert_eq!(answer["totals"]["reset"], 1, "{answer}");
+    world.assert_reset("alice", "");
+    assert_eq!(message_kinds(&world), ["password-reset"]);
+    assert_eq!(world.state().passwords_set.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn users_of_whom_nothing_can_be_said_count_against_the_limit() {
+    let world = account(&[("bob", 100), ("carol", 100)]);
+    world.state().fault = Some(Fault::Always("GetLoginProfile", 403, "AccessDenied"));
+    let app = world.app(World::config(&[("MAX_RESETS_PER_SWEEP", "2")])).await;
+    world.deliver_to(&app, &sweep()).await.unwrap().unwrap_err();
+    assert_eq!(world.state().resets, 0);
+    assert!(message_kinds(&world).contains(&"sweep-held".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_metrics_tell_what_was_done() {
     let world = account(&[("bob", 300), ("carol", 1)]);
     world.edit_user("bob", |user| drop(user.tags.insert("password-remediation".into(), "exempt".into())));

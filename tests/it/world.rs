@@ -735,9 +735,17 @@ impl State {
             "implicitDeny" if !user.attached.is_empty() => "allowed",
             other => other,
         };
+        let (decision, boundary) = match decision {
+            "outsideBoundary" => (
+                "implicitDeny",
+                "<PermissionsBoundaryDecisionDetail><AllowedByPermissionsBoundary>false</AllowedByPermissionsBoundary>\
+                 </PermissionsBoundaryDecisionDetail>",
+            ),
+            other => (other, ""),
+        };
         Ok(Answer::Xml(format!(
             "<EvaluationResults><member><EvalActionName>iam:ChangePassword</EvalActionName>\
-             <EvalDecision>{decision}</EvalDecision></member></EvaluationResults>"
+             <EvalDecision>{decision}</EvalDecision>{boundary}</member></EvaluationResults>"
         )))
     }
 
@@ -877,13 +885,17 @@ impl State {
     }
 
     fn restore_secret(&mut self, call: &Call) -> Result<Answer, Refusal> {
-        self.secret(call)?.deleted = false;
+        let secret = self.secret(call)?;
+        secret.deleted = false;
+        secret.last_changed = Some(OffsetDateTime::now_utc());
         Ok(Answer::Json(json!({})))
     }
 
     fn tag_secret(&mut self, call: &Call) -> Result<Answer, Refusal> {
         let tags = tags_in(&call.json);
-        self.secret(call)?.tags.extend(tags);
+        let secret = self.secret(call)?;
+        secret.tags.extend(tags);
+        secret.last_changed = Some(OffsetDateTime::now_utc());
         Ok(Answer::Json(json!({})))
     }
 }

@@ -56,9 +56,13 @@ def owners_touched(call: Call) -> set[Owner]:
 
 
 def owners_of(secret: Secret) -> set[Owner]:
-    """By the tags `iam-user` and `account-id`, or else by what its values say."""
+    """By the tags `iam-user` and `account-id`, or else by what its values say.
+
+    A tag cannot hold every user name (there is no comma in tags). One with a slash, which no user name has, is taken
+    for a name that was written otherwise.
+    """
     tagged = secret.tag("iam-user")
-    if tagged:
+    if tagged and "/" not in tagged:
         return {(secret.tag("account-id") or secret.account_id, tagged.lower())}
     values = [_value(version) for version in secret.labelled_versions()]
     return {

@@ -70,7 +70,7 @@ def evaluate(policies: Iterable[SourcedPolicy], action: str, resource: str, cont
             if not _covers(statement, "Resource", lambda pattern: _resource(pattern, context).fullmatch(resource)):
                 continue
             if all(
-                _test(operator, context.get(key), _listed(wanted))
+                _test(operator, context.get(key), _listed(wanted), context)
                 for operator, tests in conditions.items()
                 for key, wanted in tests.items()
             ):
@@ -149,7 +149,22 @@ _NEGATIONS = {
 }
 
 
-def _test(operator: str, actual: list[str] | None, wanted: list[Any]) -> bool:
+def _filled(value: str, context: Context) -> str | None:
+    """`value` with its policy variables filled in; `None` when one has no value."""
+    values = {name: _LITERALS.get(name) or next(iter(context.get(name) or []), None) for name in _VARIABLE.findall(value)}
+    return None if None in values.values() else _VARIABLE.sub(lambda found: values[found.group(1)], value)
+
+
+def _holds(compare: Callable[[str, str], bool], actual: str, wanted: str, context: Context) -> bool:
+    """One value against one of the condition's, whose variables are filled in; one without a value matches nothing."""
+    if compare is _like:
+        # What a variable stands for is text, even if there is a `*` in it.
+        return bool(_resource(wanted, context).fullmatch(actual))
+    filled = _filled(wanted, context)
+    return filled is not None and compare(actual, filled)
+
+
+def _test(operator: str, actual: list[str] | None, wanted: list[Any], context: Context) -> bool:
     expected = [str(value).lower() if isinstance(value, bool) else str(value) for value in wanted]
     if operator == "Null":
         return (actual is None) == (expected[0].lower() == "true")
@@ -163,6 +178,6 @@ def _test(operator: str, actual: list[str] | None, wanted: list[Any]) -> bool:
     if actual is None:
         # A missing key satisfies …IfExists, every negation, and ForAllValues (all of none).
         return if_exists or prefix == "ForAllValues" or (negated and prefix == "")
-    hits = [any(compare(value, candidate) for candidate in expected) != negated for value in actual]
+    hits = [any(_holds(compare, value, candidate, context) for candidate in expected) != negated for value in actual]
     # A plain negation must hold for all values, as "none of them is".
     return all(hits) if prefix == "ForAllValues" or (negated and prefix == "") else any(hits)

@@ -454,6 +454,11 @@ class LambdaEmulator(FunctionHost):
             self._emulator = None
         super().stop()
 
+    @property
+    def endpoint_url(self) -> str:
+        """Where `aws lambda invoke --endpoint-url` and `cargo lambda invoke` find the function, too."""
+        return f"http://{_LOOPBACK}:{self._port}"
+
     def _send(self, pending: _Pending) -> None:
         if pending.request_id or pending.deadline_ms or pending.function_arn:
             self._undelivered.remove(pending)

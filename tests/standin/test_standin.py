@@ -445,6 +445,10 @@ class PolicySimulation(StandinTest):
             ("Null", "aws:PrincipalTag/none", "true", "allowed"),
             ("Null", "aws:PrincipalTag/team", "true", "implicitDeny"),
             ("NumericLessThan", "aws:MultiFactorAuthAge", "100", "implicitDeny"),
+            ("StringEquals", "aws:username", "${aws:username}", "allowed"),
+            ("StringLike", "aws:PrincipalArn", "*:user/${aws:username}", "allowed"),
+            ("StringEquals", "aws:PrincipalTag/team", "${aws:username}", "implicitDeny"),
+            ("StringEquals", "aws:username", "${aws:PrincipalTag/none}", "implicitDeny"),
         ):
             with self.subTest(f"{operator} {key} {value}"):
                 standin.reset()
