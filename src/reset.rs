@@ -78,6 +78,7 @@ const MOST_STEPS: usize = 40;
 
 /// What is known before a step: what AWS showed, and what this run has done.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Observed {
     /// The user's id.
     pub user_id: UserId,

@@ -6,6 +6,7 @@ use futures_util::stream::{self, StreamExt};
 use tracing::Instrument;
 
 use super::{App, CONCURRENCY, Invocation};
+use crate::account::credential_report::Age;
 use crate::assessment::{Assessment, Decision, Demand, SkipReason, assess};
 use crate::aws::{Account, CallError, NotSent, OutOfReach};
 use crate::event::{Finding, UserRef};
@@ -145,7 +146,7 @@ impl App {
                 user_name: &facts.user.name,
                 secret_arn,
                 finding_id,
-                password_age_days: assessment.age.map(super::super::account::credential_report::Age::whole_days),
+                password_age_days: assessment.age.map(Age::whole_days),
                 max_password_age_days: assessment.max_age_days,
                 forced: target.demand.force,
             }))
@@ -155,13 +156,11 @@ impl App {
             Ok(Outcome::Announced(finish)) => {
                 dealt.report.status = UserStatus::Reset;
                 dealt.report.secret_arn = Some(finish.secret_arn.to_string());
-                if !close_later {
-                    if let Err(error) = reset::finish(account, &facts.secret_name, &finish).await {
-                        dealt.not_closed(&error);
-                    }
-                } else {
+                if close_later {
                     let secret_name = facts.secret_name.clone();
                     dealt.unfinished = Some(Unfinished { account: Arc::clone(account), secret_name, finish });
+                } else if let Err(error) = reset::finish(account, &facts.secret_name, &finish).await {
+                    dealt.not_closed(&error);
                 }
             }
             Ok(Outcome::Nothing { verdict, secret_arn }) => {
@@ -240,8 +239,7 @@ impl Dealt {
             Decision::Reset { .. } => Self::new(target, UserStatus::WouldReset, None),
         };
         dealt.report.user_name = assessed.facts.user.name.to_string();
-        dealt.report.password_age_days =
-            assessed.assessment.age.map(super::super::account::credential_report::Age::whole_days);
+        dealt.report.password_age_days = assessed.assessment.age.map(Age::whole_days);
         dealt.report.secret_arn = assessed.facts.secret.as_ref().map(|secret| secret.arn.to_string());
         dealt
     }
