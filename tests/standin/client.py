@@ -56,7 +56,7 @@ class Standin:
     def __enter__(self) -> Standin:
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def reset(self) -> None:

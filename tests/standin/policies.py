@@ -151,7 +151,9 @@ _NEGATIONS = {
 
 def _filled(value: str, context: Context) -> str | None:
     """`value` with its policy variables filled in; `None` when one has no value."""
-    values = {name: _LITERALS.get(name) or next(iter(context.get(name) or []), None) for name in _VARIABLE.findall(value)}
+    values = {
+        name: _LITERALS.get(name) or next(iter(context.get(name) or []), None) for name in _VARIABLE.findall(value)
+    }
     return None if None in values.values() else _VARIABLE.sub(lambda found: values[found.group(1)], value)
 
 

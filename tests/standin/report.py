@@ -9,7 +9,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from .settings import SETTINGS, this_second
@@ -44,7 +44,7 @@ COLUMNS = (
 )
 
 _KEPT_FOR = timedelta(hours=4)
-_ACCOUNT_OPENED = datetime(2020, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+_ACCOUNT_OPENED = datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)
 _NO_KEYS = dict.fromkeys(COLUMNS[8:], "N/A") | dict.fromkeys(
     ("access_key_1_active", "access_key_2_active", "cert_1_active", "cert_2_active"), "false"
 )

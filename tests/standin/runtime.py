@@ -239,7 +239,7 @@ class FunctionHost(ABC):
     def __enter__(self) -> FunctionHost:
         return self.start()
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def add_process(self) -> int:

@@ -7,7 +7,7 @@ they could be handed these: they are the one instance the process has.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 
@@ -51,7 +51,7 @@ SETTINGS = Settings()
 
 def now() -> datetime:
     """The stand-in's time, in UTC: the machine's, moved by `clock_offset_seconds`."""
-    return datetime.now(timezone.utc) + timedelta(seconds=SETTINGS.clock_offset_seconds)
+    return datetime.now(UTC) + timedelta(seconds=SETTINGS.clock_offset_seconds)
 
 
 def this_second() -> datetime:
