@@ -105,10 +105,12 @@ pub enum OutOfReach {
 }
 
 impl OutOfReach {
-    /// Whether the same may succeed later, with nothing else changed.
+    /// Whether a person has to act, and should be told so. Not that no role is
+    /// named: in an organization that would be a message for every finding of
+    /// every member account.
     #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::NotAssumed { error, .. } if error.retryable)
+    pub fn needs_a_person(&self) -> bool {
+        matches!(self, Self::NotAssumed { error, .. } if !error.retryable)
     }
 }
 

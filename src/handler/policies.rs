@@ -66,11 +66,12 @@ enum PolicyError {
 }
 
 impl PolicyError {
-    fn is_retryable(&self) -> bool {
+    /// Whether no retry mends it: a person has to act, and should be told so.
+    fn needs_a_person(&self) -> bool {
         match self {
-            Self::OutOfReach(error) => error.is_retryable(),
-            Self::Call(error) | Self::Untold(error) => error.retryable,
-            Self::Contested => true,
+            Self::OutOfReach(error) => error.needs_a_person(),
+            Self::Call(error) | Self::Untold(error) => !error.retryable,
+            Self::Contested => false,
         }
     }
 }
@@ -96,7 +97,7 @@ impl App {
             let change = !dry_run && self.config.password_policy == PolicyMode::Strengthen;
             if let Err(error) = self.strengthen(invocation, &work, change, &mut outcome).await {
                 outcome.report.status = PolicyStatus::Failed;
-                outcome.report.needs_a_person = !error.is_retryable();
+                outcome.report.needs_a_person = error.needs_a_person();
                 outcome.report.reason = Some(error.to_string());
             }
             audit(&outcome.report);

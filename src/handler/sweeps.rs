@@ -44,13 +44,13 @@ impl SweepWork {
     }
 
     /// What is answered if something went wrong that is nobody's in particular.
-    fn failed(&self, reason: String, is_retryable: bool) -> Dealt {
+    fn failed(&self, reason: String, needs_a_person: bool) -> Dealt {
         let report = UserReport {
             account_id: self.account_id.clone(),
             user_name: EVERYONE.to_owned(),
             status: UserStatus::Failed,
             reason: Some(reason),
-            needs_a_person: !is_retryable,
+            needs_a_person,
             password_age_days: None,
             secret_arn: None,
         };
@@ -87,7 +87,7 @@ impl App {
                         super::users::add(targets, target);
                     }
                 }
-                Err(stopped) => dealt.push(sweep.failed(stopped.to_string(), stopped.is_retryable())),
+                Err(stopped) => dealt.push(sweep.failed(stopped.to_string(), stopped.needs_a_person())),
             }
         }
         dealt
@@ -191,7 +191,7 @@ impl App {
         });
         if let Err(error) = self.publish(held).await {
             let reason = format!("the sweep is held, but operators could not be told: {error}");
-            dealt.push(sweep.failed(reason, error.retryable));
+            dealt.push(sweep.failed(reason, !error.retryable));
         }
         dealt
     }

@@ -69,14 +69,14 @@ pub(super) enum Stopped {
 }
 
 impl Stopped {
-    /// Whether the same may succeed later, with nothing else changed.
-    pub(super) fn is_retryable(&self) -> bool {
+    /// Whether no retry mends it: a person has to act, and should be told so.
+    pub(super) fn needs_a_person(&self) -> bool {
         match self {
-            Self::OutOfTime => true,
-            Self::OutOfReach(error) => error.is_retryable(),
-            Self::Call(error) => error.retryable,
-            Self::Survey(error) => error.is_retryable(),
-            Self::NotSent(error) => error.is_retryable(),
+            Self::OutOfTime => false,
+            Self::OutOfReach(error) => error.needs_a_person(),
+            Self::Call(error) => !error.retryable,
+            Self::Survey(error) => !error.is_retryable(),
+            Self::NotSent(error) => !error.is_retryable(),
         }
     }
 }
@@ -228,7 +228,7 @@ impl Dealt {
 
     pub(super) fn failed(target: &Target, stopped: &Stopped) -> Self {
         let mut dealt = Self::new(target, UserStatus::Failed, Some(stopped.to_string()));
-        dealt.report.needs_a_person = !stopped.is_retryable();
+        dealt.report.needs_a_person = stopped.needs_a_person();
         dealt
     }
 

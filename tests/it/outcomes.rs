@@ -417,7 +417,7 @@ async fn nothing_happens_in_an_account_that_is_out_of_reach() {
     let event = json!({"action": "reset", "user_name": "alice", "account_id": "999999999999"});
     let error = world.deliver(&event).await.unwrap().unwrap_err();
     assert!(error.error_message.contains("MEMBER_ROLE_NAME"), "{}", error.error_message);
-    assert_eq!(world.state().calls, ["Publish"], "only operators are told");
+    assert!(world.state().calls.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
