@@ -1,0 +1,118 @@
+"""cargo-lambda's emulator, an independent Runtime API, and the clients that people use with it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from demo.account import ACCOUNT_ID, EVENTS, FUNCTION, environment
+from standin.client import Standin
+from standin.runtime import LambdaEmulator
+from world import World, only_user
+
+
+@pytest.fixture
+def account(world: Callable[..., World]) -> World:
+    return world(account_id=ACCOUNT_ID, kind="emulator")
+
+
+@pytest.fixture
+def plain_emulator(aws: Standin, binary: Path, tmp_path: Path) -> Iterator[LambdaEmulator]:
+    """The emulator as it is, with no proxy that mends the function ARN and the deadline."""
+    emulator = LambdaEmulator(binary, endpoint_url=aws.url, environment=environment(), processes=0)
+    emulator.start()
+    api = f"{emulator.endpoint_url}/.rt/{FUNCTION}"
+    variables = {
+        **environment(),
+        "AWS_LAMBDA_RUNTIME_API": api,
+        "AWS_LAMBDA_FUNCTION_NAME": FUNCTION,
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": aws.url,
+        "AWS_ACCESS_KEY_ID": ACCOUNT_ID,
+        "AWS_SECRET_ACCESS_KEY": "none",
+    }
+    function = subprocess.Popen([binary], env=variables, stdout=subprocess.DEVNULL)
+    yield emulator
+    function.kill()
+    function.wait()
+    emulator.stop()
+
+
+def by_sdk(endpoint_url: str, payload: bytes) -> Any:
+    """What `aws lambda invoke --endpoint-url` does."""
+    client = boto3.client(
+        "lambda",
+        endpoint_url=endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id="none",
+        aws_secret_access_key="none",
+        config=Config(retries={"total_max_attempts": 1}, read_timeout=30),
+    )
+    return json.loads(client.invoke(FunctionName=FUNCTION, Payload=payload)["Payload"].read())
+
+
+def by_cargo_lambda(emulator: LambdaEmulator, event: Path) -> subprocess.CompletedProcess[str]:
+    address, port = emulator.endpoint_url.removeprefix("http://").split(":")
+    command = [Path(sys.executable).with_name("cargo-lambda"), "lambda", "invoke", FUNCTION]
+    options = ["--invoke-address", address, "--invoke-port", port, "--data-file", event]
+    return subprocess.run([*command, *options], capture_output=True, text=True, timeout=30)
+
+
+def test_the_emulator_gets_the_same_answers(account: World) -> None:
+    assert only_user(account.answer("password-age-imported"))["status"] == "reset"
+    account.assert_reset()
+    assert only_user(account.answer("password-age-imported"))["reason"] == "already-reset"
+    assert account.deliver("insight-results").error["errorType"] == "UnsupportedEvent"
+    account.aws.faults({"match": {"service": "iam"}, "effect": "access_denied"})
+    assert account.failure("reset-manual")["totals"]["failed"] == 1
+
+
+def test_a_function_killed_under_the_emulator_is_taken_over_by_the_next(account: World, aws: Standin) -> None:
+    aws.faults({"match": {"operation": "UpdateLoginProfile"}, "effect": "hang_after"})
+    sent = account.function.submit(account.event("password-age-imported"))
+    while not account.user()["reset_required"]:
+        time.sleep(0.01)
+    account.function.kill()
+    assert sent.result(timeout=30).error["errorType"] == "Runtime.ExitError"
+    aws.faults()
+    account.function.restart()
+    account.answer("password-age-imported")
+    account.assert_reset()
+
+
+def test_aws_lambda_invoke_works_through_the_mended_emulator(account: World) -> None:
+    answer = by_sdk(account.function.endpoint_url, (EVENTS / "password-age-imported.json").read_bytes())
+    assert only_user(answer)["status"] == "reset"
+    account.assert_reset()
+
+
+def test_the_plain_emulator_is_enough_for_both_clients(
+    plain_emulator: LambdaEmulator, world: Callable[..., World]
+) -> None:
+    # It gives neither a function ARN nor a deadline that makes sense.
+    it = world(account_id=ACCOUNT_ID, users={"alice": 120, "dave": 3})
+    answer = by_sdk(plain_emulator.endpoint_url, (EVENTS / "password-age-imported.json").read_bytes())
+    assert only_user(answer)["status"] == "reset"
+    it.assert_reset()
+
+    ended = by_cargo_lambda(plain_emulator, EVENTS / "reset-fresh.json")
+    assert ended.returncode == 0, ended.stderr
+    assert only_user(json.loads(ended.stdout))["reason"] == "password-fresh"
+
+    # A function error is a failure for both.
+    with pytest.raises(ClientError):
+        by_sdk(plain_emulator.endpoint_url, (EVENTS / "reset-typo.json").read_bytes())
+    ended = by_cargo_lambda(plain_emulator, EVENTS / "reset-typo.json")
+    assert ended.returncode != 0
+    assert "found `dryrun`" in ended.stdout + ended.stderr

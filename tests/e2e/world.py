@@ -1,0 +1,254 @@
+"""An account, the function that looks after it, and all that a test wants to know of both.
+
+Each `World` is an AWS account of its own in the one stand-in, with processes of its own. So tests that take many
+worlds (a crash at every call) let them live side by side, and one account's faults are no other's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from demo.account import STRONG_POLICY, TOPIC, environment, sample
+from standin.client import Standin
+from standin.runtime import FunctionHost, Invocation, function_host
+
+PREFIX = "iam-console-password"
+OLD_VERSION = "0" * 60 + "01d0"
+
+_account_ids = (f"{number:012d}" for number in count(200_000_000_001))
+_choices = count(1)
+
+
+class World:
+    """One account with its users, and the function as it is deployed there."""
+
+    def __init__(
+        self,
+        aws: Standin,
+        binary: Path,
+        *,
+        users: list[dict[str, Any]] | dict[str, int] | None = None,
+        account_id: str | None = None,
+        variables: dict[str, str] | None = None,
+        kind: str = "builtin",
+        processes: int = 1,
+        timeout_seconds: float = 60,
+        **seed: Any,
+    ):
+        self.aws = aws
+        self.account_id = account_id or next(_account_ids)
+        users = {"alice": 120} if users is None else users
+        if isinstance(users, dict):
+            users = [{"name": name, "age_days": age} for name, age in users.items()]
+        self.seeded = aws.seed(
+            **{
+                "account_id": self.account_id,
+                "users": users,
+                "password_policy": STRONG_POLICY,
+                "topics": [{"name": TOPIC}],
+                "generate_report": True,
+                **seed,
+            }
+        )
+        self._binary, self._kind, self._processes = binary, kind, processes
+        self._variables = {**environment(self.account_id), **(variables or {})}
+        self._timeout_seconds = timeout_seconds
+        self._function: FunctionHost | None = None
+        self.seeded_passwords = {user["name"]: user["password"] for user in self.users()}
+
+    @property
+    def function(self) -> FunctionHost:
+        """The function; started when it is first wanted."""
+        if self._function is None:
+            self._function = function_host(
+                self._kind,
+                self._binary,
+                endpoint_url=self.aws.url,
+                environment=self._variables,
+                account_id=self.account_id,
+                processes=self._processes,
+                timeout_seconds=self._timeout_seconds,
+            ).start()
+        return self._function
+
+    def close(self) -> None:
+        """Ends the function."""
+        if self._function:
+            self._function.stop()
+            self._function = None
+
+    def event(self, name: str) -> Any:
+        """A sample event, as if it had happened here."""
+        return sample(f"{name}.json", self.account_id)
+
+    def deliver(self, event: Any, **delivery: Any) -> Invocation:
+        """Sends an event, or the sample event of that name, and waits for what comes of it."""
+        return self.function.invoke(self.event(event) if isinstance(event, str) else event, **delivery)
+
+    def answer(self, event: Any, **delivery: Any) -> dict[str, Any]:
+        """The answer, which must be none of an error."""
+        invocation = self.deliver(event, **delivery)
+        assert invocation.error is None, invocation.error
+        return invocation.result
+
+    def failure(self, event: Any, **delivery: Any) -> dict[str, Any]:
+        """The answer in the message of the function error `RemediationFailed`."""
+        invocation = self.deliver(event, **delivery)
+        assert invocation.error is not None, invocation.result
+        assert invocation.error["errorType"] == "RemediationFailed", invocation.error
+        return json.loads(invocation.error["errorMessage"])
+
+    def users(self) -> list[dict[str, Any]]:
+        """All users as IAM has them, working passwords included."""
+        return self.aws.users(account=self.account_id)
+
+    def user(self, name: str = "alice") -> dict[str, Any]:
+        """One user."""
+        return self.aws.user(name, account=self.account_id)
+
+    def secrets(self) -> list[dict[str, Any]]:
+        """All secrets."""
+        return self.aws.secrets(account=self.account_id)
+
+    def secret(self, name: str = "alice") -> dict[str, Any]:
+        """The user's one secret."""
+        found = [secret for secret in self.secrets() if secret["tags"].get("iam-user") == tag_value(name)]
+        assert len(found) == 1, f"{name} has {len(found)} secrets"
+        return found[0]
+
+    def messages(self, **attributes: str) -> list[dict[str, Any]]:
+        """Messages published about this account."""
+        return self.aws.messages(account_id=self.account_id, **attributes)
+
+    def finding_updates(self) -> list[dict[str, Any]]:
+        """What was recorded on findings in this account's Security Hub."""
+        return [update for update in self.aws.finding_updates() if update["account_id"] == self.account_id]
+
+    def calls(self, operation: str | None = None) -> list[dict[str, Any]]:
+        """The function's calls to this account, in order of arrival."""
+        return [call for call in self.aws.calls(operation) if call["account_id"] == self.account_id]
+
+    def operations(self) -> list[str]:
+        """The names of these calls."""
+        return [call["operation"] for call in self.calls()]
+
+    def sign_in(self, name: str, password: str, new_password: str | None = None) -> dict[str, Any]:
+        """What happens when the person does."""
+        return self.aws.sign_in(name, password, new_password, account_id=self.account_id)
+
+    def lockouts(self) -> list[str]:
+        """Whoever cannot get at their working password, or could not after some call."""
+        told = self.aws.invariant()
+        return [
+            f"{found['user']}: {found['problem']} (call {found.get('call', 'none: now')})"
+            for found in [*told["now"], *told["watched"]]
+            if found["account_id"] == self.account_id
+        ]
+
+    def look(self) -> Snapshot:
+        """All users and what belongs to them, as they are now."""
+        return Snapshot(self)
+
+    def assert_reset(self, name: str = "alice", **expected: int) -> None:
+        """One user was reset: see `Snapshot.assert_reset`."""
+        self.look().assert_reset(name, **expected)
+
+    def assert_untouched(self, name: str = "alice") -> None:
+        """Nothing happened to the user."""
+        user = self.user(name)
+        is_same = user["password"] == self.seeded_passwords[name]
+        assert is_same, f"{name}'s password was reset"
+        assert not user["reset_required"], f"{name} must change the password"
+        assert not self.messages(user_name=name), f"{name} was told of something"
+
+    def assert_can_sign_in(self, name: str = "alice") -> None:
+        """The user reads the secret, signs in and chooses a password of their own."""
+        current = next(version for version in self.secret(name)["versions"] if "AWSCURRENT" in version["labels"])
+        own = f"Chosen-{next(_choices)}-by-{name}-{'themselves-' * 4}"
+        signed_in = self.sign_in(name, current["value"]["password"], own)
+        assert signed_in["works"] and signed_in["change_required"] and signed_in["changed"], signed_in
+
+
+class Snapshot:
+    """An account's users, secrets and messages at one moment."""
+
+    def __init__(self, world: World):
+        self._before = world.seeded_passwords
+        self._users = {user["name"]: user for user in world.users()}
+        self._secrets: dict[str, list[dict[str, Any]]] = {}
+        for secret in world.secrets():
+            self._secrets.setdefault(secret["tags"].get("iam-user", ""), []).append(secret)
+        messages = world.messages(kind="password-reset")
+        self._told = Counter(message["attributes"]["user_name"] for message in messages)
+        self._lockouts = world.lockouts()
+
+    def assert_reset(self, name: str, *, announced: int = 1, passwords: int = 1, before: int = 0) -> None:
+        """One working, stored and announced password, nothing left half done, nobody locked out.
+
+        `announced`: the user heard of it once, or up to so many times. `passwords`: as many were made, or fewer.
+        `before`: versions that the secret had.
+        """
+        user, secrets = self._users[name], self._secrets.get(tag_value(name), [])
+        assert len(secrets) == 1, f"{name} has {len(secrets)} secrets"
+        (secret,) = secrets
+        labels = {label: version for version in secret["versions"] for label in version["labels"]}
+        # Compared before `assert`, whose message would show the passwords.
+        is_stored = labels.get("AWSCURRENT", {}).get("value", {}).get("password") == user["password"]
+        is_new = user["password"] != self._before[name]
+        assert is_stored, f"{name}'s working password is not the current version; labels: {sorted(labels)}"
+        assert is_new, f"{name}'s password is the one from before"
+        assert user["reset_required"], f"{name} need not change the password"
+        left = {label for label in labels if label not in ("AWSCURRENT", "AWSPREVIOUS")}
+        assert not left, f"labels are left on {name}'s secret: {left}"
+        assert not secret["deleted"], f"{name}'s secret is scheduled for deletion"
+        made = len(secret["versions"]) - before
+        assert 1 <= made <= passwords, f"{made} passwords were made for {name}"
+        told = self._told[name]
+        assert 1 <= told <= announced, f"{name} was told {told} times"
+        lockouts = [lockout for lockout in self._lockouts if lockout.startswith(f"{name}:")]
+        assert not lockouts, lockouts
+
+
+def tag_value(name: str) -> str:
+    """A user's name as the secret's tag has it: tags hold no comma."""
+    return name.replace(",", "/2C")
+
+
+def old_secret(account_id: str, name: str = "alice", **more: Any) -> dict[str, Any]:
+    """A seed's secret as a reset 120 days ago left it, claimed since."""
+    return {
+        "name": f"{PREFIX}/{account_id}/{name}",
+        "tags": {"managed-by": "iam-password-remediator", "iam-user": name, "account-id": account_id},
+        "age_days": 120,
+        "versions": [
+            {
+                "version_id": OLD_VERSION,
+                "value": {
+                    "username": name,
+                    "password": f"Long-ago-given-to-{name}-1",
+                    "account_id": account_id,
+                    "sign_in_url": f"https://{account_id}.signin.aws.amazon.com/console",
+                },
+            }
+        ],
+        **more,
+    }
+
+
+def users_by_status(answer: dict[str, Any]) -> dict[str, str]:
+    """Who ended how: `alice` to `reset`, `breakglass` to `skipped exempt`."""
+    return {user["user_name"]: _status(user) for user in answer["users"]}
+
+
+def only_user(answer: dict[str, Any]) -> dict[str, Any]:
+    """The one user that an answer is about."""
+    assert len(answer["users"]) == 1, answer["users"]
+    return answer["users"][0]
+
+
+def _status(user: dict[str, Any]) -> str:
+    return f"{user['status']} {user['reason']}" if user["status"] == "skipped" else user["status"]
