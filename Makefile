@@ -23,9 +23,28 @@ export PROPTEST_DISABLE_FAILURE_PERSISTENCE := 1
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+INFRA_READY := $(VENV)/.infra-ready
+NODE_READY := tests/infra/node_modules/.ready
+CHECKOV_READY := .venv-checkov/.ready
+PIP := -m pip install --quiet --disable-pip-version-check
+
 $(READY): requirements-dev.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	$(BIN)/python $(PIP) --requirement requirements-dev.txt
+	touch $@
+
+$(INFRA_READY): $(READY) infra/requirements.txt
+	$(BIN)/python $(PIP) --requirement requirements-dev.txt --requirement infra/requirements.txt
+	touch $@
+
+$(NODE_READY): $(INFRA_READY) tests/infra/package-lock.json
+	npm --prefix tests/infra ci --silent
+	touch $@
+
+# By itself: it cannot live with the boto3 that the others need.
+$(CHECKOV_READY): infra/requirements-checkov.txt
+	$(PYTHON) -m venv .venv-checkov
+	.venv-checkov/bin/python $(PIP) --requirement infra/requirements-checkov.txt
 	touch $@
 
 .PHONY: build
@@ -46,13 +65,13 @@ serve: build ## The local function, left running for aws lambda invoke and cargo
 	$(BIN)/python tests/demo/invoke.py --binary $(BOOTSTRAP) --serve
 
 .PHONY: test
-test: $(READY) ## Every test
+test: $(NODE_READY) ## Every test
 	cargo test --locked
 	cargo build --locked
 	BINARY=$(BINARY) $(BIN)/python -m pytest -q tests
 
 .PHONY: lint
-lint: $(READY) ## Format, lints, documentation, dependencies, templates
+lint: $(INFRA_READY) $(CHECKOV_READY) ## Format, lints, documentation, dependencies, templates
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --no-deps --document-private-items --quiet
@@ -60,6 +79,31 @@ lint: $(READY) ## Format, lints, documentation, dependencies, templates
 	cargo shear
 	$(BIN)/ruff check tests infra
 	$(BIN)/ruff format --check tests infra
+	$(BIN)/cfn-lint infra/template.yaml infra/member-role.yaml
+	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint --template infra/template.yaml
+	.venv-checkov/bin/checkov --quiet --compact --skip-download --framework cloudformation --file infra/template.yaml infra/member-role.yaml
+
+.PHONY: deploy
+deploy: build $(INFRA_READY) ## The stack in your AWS account; SET="NAME=VALUE …" gives parameters
+	$(BIN)/python infra/deploy.py deploy $(foreach pair,$(SET),--set "$(pair)")
+
+.PHONY: delete
+delete: $(INFRA_READY) ## Takes the stack away again
+	$(BIN)/python infra/deploy.py delete
+
+.PHONY: invoke-remote
+invoke-remote: $(INFRA_READY) ## One event through the deployed function: make invoke-remote EVENT=events/x.json
+	@test -n "$(EVENT)" || { echo "Name an event: make invoke-remote EVENT=events/sweep-dry-run.json" >&2; exit 2; }
+	$(BIN)/python infra/deploy.py invoke "$(EVENT)"
+
+.PHONY: logs
+logs: $(INFRA_READY) ## The deployed function's log of the last hour
+	$(BIN)/python infra/deploy.py logs
+
+.PHONY: subscribe
+subscribe: $(INFRA_READY) ## A user's address for their messages: make subscribe USER=alice EMAIL=alice@example.com
+	@test -n "$(EMAIL)" || { echo "Name a user and an address: make subscribe USER=alice EMAIL=alice@example.com" >&2; exit 2; }
+	$(BIN)/python infra/deploy.py subscribe "$(USER)" "$(EMAIL)" $(if $(ACCOUNT),--account "$(ACCOUNT)")
 
 .PHONY: audit
 audit: $(READY) ## Known vulnerabilities in dependencies (asks the advisory database)
@@ -76,4 +120,4 @@ fmt: $(READY) ## Formats everything
 
 .PHONY: clean
 clean: ## Removes all that was built or installed here
-	rm -rf target $(VENV)
+	rm -rf target $(VENV) .venv-checkov tests/infra/node_modules

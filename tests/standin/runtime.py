@@ -260,6 +260,10 @@ class FunctionHost(ABC):
         """Whether the process runs."""
         return self._processes[index].alive
 
+    def pid(self, index: int = 0) -> int:
+        """The process's id: what `/proc` knows it by."""
+        return self._processes[index].popen.pid
+
     def invoke(self, event: Any, **delivery: Any) -> Invocation:
         """Sends an event (anything JSON, or bytes as they are) and waits for what comes of it."""
         return self.submit(event, **delivery).result()

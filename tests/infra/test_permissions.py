@@ -1,0 +1,553 @@
+"""Least privilege, both ways: every call of the program is allowed, and those it must never make are denied."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from .cfn import PLACES, ROOT, Place, Stack, document, main_stack, member_stack, statements
+from .simulator import Request, ask, role_policies, session, without_resource
+
+HOME, MEMBER = "123456789012", "210987654321"
+KEY = "arn:{p}:kms:{r}:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+MEMBER_ROLE = "iam-password-remediator-member"
+MANAGED_BY = "iam-password-remediator"
+ORGANIZATION = "o-exampleorg1"
+# The topic of tests/demo and tests/e2e.
+TEST_TOPIC = "passwords"
+
+NEEDS_NO_PERMISSION = {"sts:GetCallerIdentity"}
+# As the API's documentation has it.
+AUTHORISED_AS = {"securityhub:BatchUpdateFindingsV2": "securityhub:BatchUpdateFindings"}
+
+Context = dict[str, str | list[str]]
+# An action, a resource with places to fill in, and what IAM knows of the call besides.
+Call = tuple[str, str, Context]
+
+ALICE = "arn:{p}:iam::{a}:user/alice"
+IN_PATH = "arn:{p}:iam::{a}:user/engineering/eu/bob"
+SECRET = "arn:{p}:secretsmanager:{r}:{a}:secret:iam-console-password/{a}/alice-AbCdEf"
+# As it is when the secret does not exist yet, or is asked for by name.
+NAMED = "arn:{p}:secretsmanager:{r}:{a}:secret:iam-console-password/{a}/doe/2Cjohn"
+TAGS: Context = {
+    "aws:RequestTag/managed-by": MANAGED_BY,
+    "aws:RequestTag/iam-user": "alice",
+    "aws:RequestTag/account-id": "{a}",
+    "aws:TagKeys": ["managed-by", "iam-user", "account-id"],
+}
+GRANT: Context = {"iam:PolicyARN": "arn:{p}:iam::aws:policy/IAMUserChangePassword"}
+UNTAGGED: Context = {"iam:ResourceTag/team": "platform"}
+EXEMPT: Context = {"iam:ResourceTag/password-remediation": "exempt"}
+
+# Every call that src/aws/*.rs makes in the account of the user.
+READS: list[Call] = [
+    ("iam:GetUser", ALICE, {}),
+    ("iam:GetUser", IN_PATH, {}),
+    ("iam:ListUsers", "*", {}),
+    ("iam:ListUserTags", ALICE, {}),
+    ("iam:GetLoginProfile", IN_PATH, {}),
+    ("iam:SimulatePrincipalPolicy", IN_PATH, {}),
+    ("iam:GetAccountPasswordPolicy", "*", {}),
+    ("iam:GenerateCredentialReport", "*", {}),
+    ("iam:GetCredentialReport", "*", {}),
+    ("secretsmanager:DescribeSecret", NAMED, {}),
+]
+WRITES: list[Call] = [
+    ("iam:UpdateLoginProfile", ALICE, {}),
+    ("iam:UpdateLoginProfile", IN_PATH, UNTAGGED),
+    ("iam:UpdateLoginProfile", ALICE, {"iam:ResourceTag/password-remediation": "welcome"}),
+    ("iam:AttachUserPolicy", ALICE, GRANT),
+    ("iam:UpdateAccountPasswordPolicy", "*", {}),
+    ("secretsmanager:CreateSecret", NAMED, TAGS),
+    # Asked for by CreateSecret with tags, too.
+    ("secretsmanager:TagResource", NAMED, TAGS),
+    ("secretsmanager:TagResource", SECRET, {"aws:RequestTag/iam-user": "alice", "aws:TagKeys": ["iam-user"]}),
+    ("secretsmanager:PutSecretValue", SECRET, {}),
+    ("secretsmanager:GetSecretValue", SECRET, {"secretsmanager:VersionStage": "AWSPENDING"}),
+    ("secretsmanager:RestoreSecret", SECRET, {}),
+    ("secretsmanager:UpdateSecretVersionStage", SECRET, {"secretsmanager:VersionStage": "AWSCURRENT"}),
+]
+KEYED: list[Call] = [
+    ("kms:GenerateDataKey", KEY, {"kms:ViaService": "secretsmanager.{r}.{s}"}),
+    ("kms:Decrypt", KEY, {"kms:ViaService": "secretsmanager.{r}.amazonaws.com"}),
+]
+# What it does in its own account only, and what Lambda does with its role.
+TELLING: list[Call] = [
+    ("sns:Publish", "{topic}", {}),
+    ("sqs:SendMessage", "{dead_letters}", {}),
+    ("logs:CreateLogStream", "{log_group}:log-stream:2026/11/20/[$LATEST]0123", {}),
+    ("logs:PutLogEvents", "{log_group}:log-stream:2026/11/20/[$LATEST]0123", {}),
+    ("xray:PutTraceSegments", "*", {}),
+    ("xray:PutTelemetryRecords", "*", {}),
+]
+QUEUEING: list[Call] = [
+    (f"sqs:{name}", "{jobs}", {}) for name in ("SendMessage", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+]
+HUB, HUB_V2 = "arn:{p}:securityhub:{r}:{a}:hub/default", "arn:{p}:securityhub:{r}:{a}:hubv2/0123abcd"
+RECORDING: list[Call] = [
+    ("securityhub:BatchUpdateFindings", HUB, {"securityhub:ASFFSyntaxPath/Workflow.Status": "NOTIFIED"}),
+    ("securityhub:BatchUpdateFindings", HUB, {"securityhub:ASFFSyntaxPath/Workflow.Status": "RESOLVED"}),
+    ("securityhub:BatchUpdateFindings", HUB, {"securityhub:ASFFSyntaxPath/Note.Text": "done"}),
+    ("securityhub:BatchUpdateFindings", HUB_V2, {}),
+]
+ASSUMING: list[Call] = [
+    (
+        "sts:AssumeRole",
+        f"arn:{{p}}:iam::{MEMBER}:role/{MEMBER_ROLE}",
+        {"aws:ResourceOrgID": ORGANIZATION, "aws:PrincipalOrgID": ORGANIZATION},
+    ),
+]
+
+OTHER_SECRET = "arn:{p}:secretsmanager:{r}:{a}:secret:database/root-AbCdEf"
+FORBIDDEN: dict[str, Call] = {
+    # Users and who they are.
+    "giving a user a password who has none": ("iam:CreateLoginProfile", ALICE, {}),
+    "taking the console away": ("iam:DeleteLoginProfile", ALICE, {}),
+    "resetting an exempt user": ("iam:UpdateLoginProfile", ALICE, EXEMPT),
+    "resetting an exempt user, in another case": (
+        "iam:UpdateLoginProfile",
+        ALICE,
+        {"iam:ResourceTag/Password-Remediation": "Exempt"},
+    ),
+    "granting something to an exempt user": ("iam:AttachUserPolicy", ALICE, GRANT | EXEMPT),
+    "resetting a user of another account": ("iam:UpdateLoginProfile", "arn:{p}:iam::111122223333:user/alice", {}),
+    "changing its own password": ("iam:ChangePassword", ALICE, {}),
+    "making a user": ("iam:CreateUser", ALICE, {}),
+    "deleting a user": ("iam:DeleteUser", ALICE, {}),
+    "making an access key": ("iam:CreateAccessKey", ALICE, {}),
+    "taking MFA away": ("iam:DeactivateMFADevice", ALICE, {}),
+    "taking the exemption away": ("iam:UntagUser", ALICE, {}),
+    "exempting": ("iam:TagUser", ALICE, {}),
+    # Permissions.
+    "making an administrator": (
+        "iam:AttachUserPolicy",
+        ALICE,
+        {"iam:PolicyARN": "arn:{p}:iam::aws:policy/AdministratorAccess"},
+    ),
+    "attaching a namesake of the policy": (
+        "iam:AttachUserPolicy",
+        ALICE,
+        {"iam:PolicyARN": "arn:{p}:iam::{a}:policy/IAMUserChangePassword"},
+    ),
+    "attaching to a role": ("iam:AttachRolePolicy", "arn:{p}:iam::{a}:role/any", GRANT),
+    "attaching to a group": ("iam:AttachGroupPolicy", "arn:{p}:iam::{a}:group/any", GRANT),
+    "writing a policy": ("iam:PutUserPolicy", ALICE, {}),
+    "taking a policy away": ("iam:DetachUserPolicy", ALICE, GRANT),
+    "passing a role": ("iam:PassRole", "arn:{p}:iam::{a}:role/any", {}),
+    "deleting the password policy": ("iam:DeleteAccountPasswordPolicy", "*", {}),
+    # Secrets.
+    "reading another secret": ("secretsmanager:GetSecretValue", OTHER_SECRET, {}),
+    "reading a prefix that begins alike": (
+        "secretsmanager:GetSecretValue",
+        "arn:{p}:secretsmanager:{r}:{a}:secret:iam-console-password-old/{a}/alice-AbCdEf",
+        {},
+    ),
+    "reading another account's under the prefix": (
+        "secretsmanager:GetSecretValue",
+        "arn:{p}:secretsmanager:{r}:{a}:secret:iam-console-password/999999999999/alice-AbCdEf",
+        {},
+    ),
+    "writing another secret": ("secretsmanager:PutSecretValue", OTHER_SECRET, {}),
+    "making a secret elsewhere": ("secretsmanager:CreateSecret", OTHER_SECRET, TAGS),
+    "making a secret without tags": ("secretsmanager:CreateSecret", NAMED, {}),
+    "making a secret with more tags": (
+        "secretsmanager:CreateSecret",
+        NAMED,
+        TAGS | {"aws:RequestTag/cost": "1", "aws:TagKeys": ["managed-by", "iam-user", "account-id", "cost"]},
+    ),
+    "making a secret in another name": (
+        "secretsmanager:CreateSecret",
+        NAMED,
+        TAGS | {"aws:RequestTag/managed-by": "me"},
+    ),
+    "making a secret for another account": (
+        "secretsmanager:CreateSecret",
+        NAMED,
+        TAGS | {"aws:RequestTag/account-id": "999999999999"},
+    ),
+    "tagging a secret otherwise": (
+        "secretsmanager:TagResource",
+        SECRET,
+        {"aws:RequestTag/owner": "me", "aws:TagKeys": ["owner"]},
+    ),
+    "tagging another secret": ("secretsmanager:TagResource", OTHER_SECRET, TAGS),
+    "untagging a secret": ("secretsmanager:UntagResource", SECRET, {"aws:TagKeys": ["iam-user"]}),
+    "deleting a secret": ("secretsmanager:DeleteSecret", SECRET, {}),
+    "opening a secret to others": ("secretsmanager:PutResourcePolicy", SECRET, {}),
+    "copying a secret to other regions": ("secretsmanager:ReplicateSecretToRegions", SECRET, {}),
+    "listing all secrets": ("secretsmanager:ListSecrets", "*", {}),
+    # The rest.
+    "publishing elsewhere": ("sns:Publish", "arn:{p}:sns:{r}:{a}:other", {}),
+    "subscribing": ("sns:Subscribe", "{topic}", {}),
+    "alarming": ("sns:Publish", "{alarms}", {}),
+    "writing to another queue": ("sqs:SendMessage", "arn:{p}:sqs:{r}:{a}:other", {}),
+    "reading what was given up": ("sqs:ReceiveMessage", "{dead_letters}", {}),
+    "emptying the queue": ("sqs:PurgeQueue", "{jobs}", {}),
+    "assuming another role": ("sts:AssumeRole", f"arn:{{p}}:iam::{MEMBER}:role/Admin", ASSUMING[0][2]),
+    "assuming a namesake outside of the organisation": (
+        "sts:AssumeRole",
+        f"arn:{{p}}:iam::111122223333:role/{MEMBER_ROLE}",
+        {"aws:ResourceOrgID": "o-attackers11", "aws:PrincipalOrgID": ORGANIZATION},
+    ),
+    "assuming a namesake of no organisation": (
+        "sts:AssumeRole",
+        f"arn:{{p}}:iam::111122223333:role/{MEMBER_ROLE}",
+        {"aws:PrincipalOrgID": ORGANIZATION},
+    ),
+    "suppressing a finding": (
+        "securityhub:BatchUpdateFindings",
+        HUB,
+        {"securityhub:ASFFSyntaxPath/Workflow.Status": "SUPPRESSED"},
+    ),
+    "importing a finding": ("securityhub:BatchImportFindings", "arn:{p}:securityhub:{r}:{a}:product/{a}/default", {}),
+    "switching Security Hub off": ("securityhub:DisableSecurityHub", "arn:{p}:securityhub:{r}:{a}:hub/default", {}),
+    "using the key for something else": ("kms:Decrypt", KEY, {"kms:ViaService": "s3.{r}.amazonaws.com"}),
+    "using the key directly": ("kms:Decrypt", KEY, {}),
+    "writing another log": ("logs:PutLogEvents", "arn:{p}:logs:{r}:{a}:log-group:other:log-stream:x", {}),
+    "deleting the log": ("logs:DeleteLogGroup", "{log_group}", {}),
+    "changing its own code": ("lambda:UpdateFunctionCode", "arn:{p}:lambda:{r}:{a}:function:any", {}),
+}
+
+
+def everything(partition: str) -> dict[str, str]:
+    """Parameters that switch everything on."""
+    place = PLACES[partition]
+    return {"SecretKmsKeyArn": KEY.format(p=partition, r=place.region), "MemberRoleName": MEMBER_ROLE}
+
+
+def member(partition: str = "aws", **parameters: str) -> Stack:
+    key = everything(partition)["SecretKmsKeyArn"]
+    place = replace(PLACES[partition], account=MEMBER)
+    return member_stack(place=place, **({"SecretKmsKeyArn": key} | parameters))
+
+
+def request(stack: Stack, role: str, call: Call) -> Request:
+    """The call as that role of that stack makes it."""
+    action, resource, context = call
+    place = stack.place
+    known = {"p": place.partition, "r": place.region, "a": place.account, "s": place.suffix}
+    for name, logical in {
+        "topic": "NotificationTopic",
+        "alarms": "AlarmTopic",
+        "dead_letters": "DeadLetters",
+        "jobs": "Jobs",
+        "log_group": "LogGroup",
+    }.items():
+        # A member account has none of these; whatever the function's are called is as good as any.
+        owner = stack if logical in stack.resources else main_stack(place.partition)
+        known[name] = owner.attribute(logical, "Arn").removesuffix(":*")
+
+    def fill(value: Any) -> Any:
+        return [fill(item) for item in value] if isinstance(value, list) else value.format(**known)
+
+    made = Request(
+        action=action,
+        resource=fill(resource),
+        account=place.account,
+        principal=session(stack, role),
+        policies=role_policies(stack, role),
+        context={key: fill(value) for key, value in context.items()},
+    )
+    if action.startswith("kms:"):
+        # A key is nobody's without its own policy; here it leaves all to the IAM of the accounts that use it.
+        made.account = HOME
+        users = [f"arn:{place.partition}:iam::{account}:root" for account in (HOME, MEMBER)]
+        made.resource_policy = {
+            "Version": "2012-10-17",
+            "Statement": {"Effect": "Allow", "Principal": {"AWS": users}, "Action": "kms:*", "Resource": "*"},
+        }
+    return made
+
+
+def decisions(stack: Stack, role: str, calls: list[Call]) -> dict[str, str]:
+    answers = ask([request(stack, role, call) for call in calls])
+    return {
+        f"{place}: {call[0]} {call[1]}": answer for place, (call, answer) in enumerate(zip(calls, answers, strict=True))
+    }
+
+
+def denied(found: dict[str, str]) -> dict[str, str]:
+    return {call: decision for call, decision in found.items() if decision != "Allowed"}
+
+
+def allowed(found: dict[str, str]) -> dict[str, str]:
+    return {call: decision for call, decision in found.items() if decision == "Allowed"}
+
+
+OWN_CALLS = [*READS, *WRITES, *KEYED, *TELLING, *QUEUEING, *RECORDING, *ASSUMING]
+MEMBER_CALLS = [*READS, *WRITES, *KEYED]
+
+
+def test_the_table_has_every_call_that_the_program_makes() -> None:
+    """src/aws is the only place that calls AWS, and names each action as IAM does."""
+    named = set()
+    for path in (ROOT / "src" / "aws").glob("*.rs"):
+        named |= set(re.findall(r'"((?:iam|kms|secretsmanager|securityhub|sns|sqs|sts):[A-Z]\w+)"', path.read_text()))
+    # Only asked about, with SimulatePrincipalPolicy.
+    named -= {"iam:ChangePassword"} | NEEDS_NO_PERMISSION
+    assert named, "src/aws names its calls otherwise now"
+    assert {AUTHORISED_AS.get(action, action) for action in named} <= {action for action, _, _ in OWN_CALLS}
+
+
+@pytest.mark.parametrize("partition", PLACES)
+def test_the_function_may_make_every_call_it_makes(partition: str) -> None:
+    assert denied(decisions(main_stack(partition, **everything(partition)), "FunctionRole", OWN_CALLS)) == {}
+
+
+@pytest.mark.parametrize("partition", PLACES)
+def test_the_member_role_may_make_every_call_that_is_made_through_it(partition: str) -> None:
+    assert denied(decisions(member(partition), "MemberRole", MEMBER_CALLS)) == {}
+
+
+@pytest.mark.parametrize("partition", PLACES)
+def test_neither_role_may_do_anything_else(partition: str) -> None:
+    for stack, role in (
+        (main_stack(partition, **everything(partition)), "FunctionRole"),
+        (member(partition), "MemberRole"),
+    ):
+        found = decisions(stack, role, list(FORBIDDEN.values()))
+        cases = dict(zip(FORBIDDEN, found.values(), strict=True))
+        assert allowed(cases) == {}, role
+        assert cases["resetting an exempt user"] == "ExplicitlyDenied", "no other policy could allow it"
+
+
+def test_the_member_role_may_not_do_what_is_the_functions_alone() -> None:
+    assert allowed(decisions(member(), "MemberRole", [*TELLING, *QUEUEING, *RECORDING, *ASSUMING])) == {}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "lost", "kept"),
+    [
+        ({"Mode": "dry-run"}, [*WRITES, *RECORDING], [*READS, *TELLING]),
+        ({"PasswordPolicy": "report"}, [("iam:UpdateAccountPasswordPolicy", "*", {})], [*READS, WRITES[0]]),
+        ({"ChangePasswordGrant": "skip"}, [("iam:AttachUserPolicy", ALICE, GRANT)], [*READS, WRITES[0]]),
+        ({"WorkQueue": "none"}, [("sqs:SendMessage", "arn:{p}:sqs:{r}:{a}:any", {})], [*READS, *WRITES, *TELLING]),
+        ({}, [*KEYED, *ASSUMING], [*READS, *WRITES, *TELLING, *QUEUEING]),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_what_is_configured_away_is_not_permitted_either(
+    parameters: dict[str, str], lost: list[Call], kept: list[Call]
+) -> None:
+    stack = main_stack(**parameters)
+    assert allowed(decisions(stack, "FunctionRole", lost)) == {}
+    assert denied(decisions(stack, "FunctionRole", kept)) == {}
+
+
+def test_the_member_role_leaves_out_what_is_configured_away() -> None:
+    stack = member(PasswordPolicy="report", ChangePasswordGrant="skip")
+    lost = [call for call in WRITES if call[0] in ("iam:UpdateAccountPasswordPolicy", "iam:AttachUserPolicy")]
+    assert allowed(decisions(stack, "MemberRole", lost)) == {}
+
+
+def test_the_exempt_tag_is_the_operators() -> None:
+    tag = {"ExemptTagKey": "Team Of", "ExemptTagValue": "break=glass"}
+    for stack, role in ((main_stack(**tag), "FunctionRole"), (member(**tag), "MemberRole")):
+        exempt: Call = ("iam:UpdateLoginProfile", ALICE, {"iam:ResourceTag/team of": "Break=Glass"})
+        no_longer: Call = ("iam:UpdateLoginProfile", ALICE, EXEMPT)
+        assert list(decisions(stack, role, [exempt, no_longer]).values()) == ["ExplicitlyDenied", "Allowed"]
+
+
+def test_the_member_role_is_scoped_as_the_functions_own() -> None:
+    own = role_policies(main_stack(**everything("aws")), "FunctionRole")
+    theirs = role_policies(member(), "MemberRole")
+    here = json.loads(json.dumps(theirs).replace(MEMBER, HOME))
+    only_own = {"RecordOnFinding", "NeverSuppressFinding"}
+    for name, policy in here.items():
+        assert statements(policy) == [part for part in statements(own[name]) if part.get("Sid") not in only_own], name
+    assert own.keys() - here.keys() == {"observe", "tell", "work", "organisation"}
+
+
+def _all_statements() -> list[tuple[str, dict[str, Any]]]:
+    found = []
+    for stack in (main_stack(SweepSchedule="rate(1 day)", **everything("aws")), member()):
+        for name, role in stack.of_type("AWS::IAM::Role").items():
+            found += [(name, part) for policy in role["Policies"] for part in statements(policy["PolicyDocument"])]
+        for name, policy in stack.of_type("AWS::IAM::ManagedPolicy").items():
+            found += [(name, part) for part in statements(policy["PolicyDocument"])]
+    return found
+
+
+def _as_list(value: str | list[str]) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_no_action_is_a_wildcard_and_no_resource_is_where_there_could_be_one() -> None:
+    for owner, part in _all_statements():
+        assert not {"NotAction", "NotResource"} & part.keys(), owner
+        actions = _as_list(part["Action"])
+        assert not [action for action in actions if "*" in action or "?" in action], owner
+        if part["Effect"] == "Allow" and "*" in _as_list(part["Resource"]):
+            assert all(without_resource(actions)), f"{owner}: {actions}"
+
+
+# The member role's trust ---------------------------------------------------------------------------------------------
+
+
+def assume(by: str, account: str = HOME, organization: str = ORGANIZATION) -> str:
+    stack = member()
+    arn = f"arn:aws:iam::{account}:role/{by}"
+    # Whoever asks may assume anything, as far as they are concerned.
+    anything = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}}
+    [decision] = ask(
+        [
+            Request(
+                action="sts:AssumeRole",
+                resource=stack.attribute("MemberRole", "Arn"),
+                account=MEMBER,
+                principal=f"arn:aws:sts::{account}:assumed-role/{by}/iam-password-remediator",
+                policies={"anything": anything},
+                context={"aws:PrincipalArn": arn, "aws:PrincipalOrgID": organization},
+                resource_policy=stack.properties("MemberRole")["AssumeRolePolicyDocument"],
+            )
+        ]
+    )
+    return decision
+
+
+def test_the_member_role_trusts_the_functions_role_in_the_organisation_alone() -> None:
+    function_role = main_stack().physical("FunctionRole")
+    assert assume(function_role) == "Allowed"
+    assert assume("Admin") != "Allowed"
+    assert assume(function_role + "2") != "Allowed"
+    assert assume(function_role, account="999999999999") != "Allowed"
+    assert assume(function_role, organization="o-attackers11") != "Allowed"
+
+
+# Reading the secret --------------------------------------------------------------------------------------------------
+
+
+def read(policy: str, secret: str, tags: dict[str, str], user: str | None = "alice", **other: Any) -> str:
+    stack: Stack = other.get("stack") or main_stack()
+    place = stack.place
+    context: Context = {f"secretsmanager:ResourceTag/{key}": value for key, value in tags.items()}
+    context["aws:PrincipalAccount"] = place.account
+    if user:
+        context["aws:username"] = user
+    kind = f"user/{user}" if user else "role/help-desk"
+    [decision] = ask(
+        [
+            Request(
+                action=other.get("action", "secretsmanager:GetSecretValue"),
+                resource=f"arn:aws:secretsmanager:us-east-1:{place.account}:secret:{secret}-AbCdEf",
+                account=place.account,
+                principal=f"arn:aws:iam::{place.account}:{kind}",
+                policies={policy: document(stack.properties(policy)["PolicyDocument"])},
+                context=context,
+            )
+        ]
+    )
+    return decision
+
+
+def tags(user: str, account: str = HOME) -> dict[str, str]:
+    return {"managed-by": MANAGED_BY, "iam-user": user, "account-id": account}
+
+
+OWN, OTHERS = f"iam-console-password/{HOME}/alice", f"iam-console-password/{HOME}/bob"
+
+
+def test_a_user_reads_their_own_secret_and_no_other() -> None:
+    policy = "ReadOwnPassword"
+    assert read(policy, OWN, tags("alice")) == "Allowed"
+    assert read(policy, OWN, tags("alice"), action="secretsmanager:DescribeSecret") == "Allowed"
+    for secret, tagged in {
+        OTHERS: tags("bob"),
+        OWN: tags("Alice"),
+        f"iam-console-password/{HOME}/ali": tags("alice", "999999999999"),
+        f"iam-console-password/{HOME}/al": {"iam-user": "alice", "account-id": HOME},
+        f"iam-console-password/{HOME}/a": {},
+        # Whoever may tag something else cannot make it readable.
+        "database/root": tags("alice"),
+        "iam-console-password/999999999999/alice": tags("alice"),
+    }.items():
+        assert read(policy, secret, tagged) != "Allowed", secret
+    assert read(policy, OWN, tags("alice"), user=None) != "Allowed", "a role has no user name"
+    for action in ("PutSecretValue", "DeleteSecret", "UpdateSecretVersionStage"):
+        assert read(policy, OWN, tags("alice"), action=f"secretsmanager:{action}") != "Allowed", action
+
+
+def test_the_help_desk_reads_all_below_the_prefix_and_writes_nothing() -> None:
+    policy = "ReadAllPasswords"
+    assert read(policy, OWN, tags("alice"), user=None) == "Allowed"
+    assert read(policy, OTHERS, tags("bob"), user=None) == "Allowed"
+    assert read(policy, "database/root", {}, user=None) != "Allowed"
+    assert read(policy, "iam-console-password-old/x", {}, user=None) != "Allowed"
+    for action in ("PutSecretValue", "DeleteSecret", "TagResource"):
+        assert read(policy, OWN, {}, user=None, action=f"secretsmanager:{action}") != "Allowed", action
+
+
+def test_a_member_account_has_the_same_two_policies() -> None:
+    secret = f"iam-console-password/{MEMBER}/alice"
+    assert read("ReadOwnPassword", secret, tags("alice", MEMBER), stack=member()) == "Allowed"
+    assert read("ReadOwnPassword", secret, tags("alice", HOME), stack=member()) != "Allowed"
+    assert read("ReadAllPasswords", secret, tags("alice", MEMBER), user=None, stack=member()) == "Allowed"
+
+
+# What the end-to-end tests saw ---------------------------------------------------------------------------------------
+
+RECORDED = ROOT / "target" / "recorded-calls.jsonl"
+
+
+def recorded_context(action: str, params: dict[str, Any]) -> Context:
+    """What IAM reads off a call's parameters."""
+    match action:
+        case "iam:AttachUserPolicy":
+            return {"iam:PolicyARN": params["PolicyArn"]}
+        case "secretsmanager:CreateSecret" | "secretsmanager:TagResource":
+            found: Context = {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in params["Tags"]}
+            return found | {"aws:TagKeys": [tag["Key"] for tag in params["Tags"]]}
+        case "securityhub:BatchUpdateFindings" if "Workflow" in params:
+            return {"securityhub:ASFFSyntaxPath/Workflow.Status": params["Workflow"]["Status"]}
+        case "sts:AssumeRole":
+            return ASSUMING[0][2]
+    return {}
+
+
+def recorded_requests(lines: list[str]) -> dict[str, Request]:
+    """Each different call once, on the resources of a stack where tests have their own."""
+    found: dict[str, Request] = {}
+    for call in map(json.loads, lines):
+        account, region = call["account"], call["region"]
+        action = AUTHORISED_AS.get(call["action"], call["action"])
+        if action in NEEDS_NO_PERMISSION:
+            continue
+        partition = {"cn": "aws-cn", "us-gov": "aws-us-gov"}.get(region.rpartition("-")[0].rpartition("-")[0], "aws")
+        place = Place(partition, region, PLACES[partition].suffix, account)
+        [resource] = call["resources"][:1] or ["*"]
+        resource = resource.replace("-??????", "-AbCdEf")
+        parameters = {"SecretPrefix": "iam-console-password"}
+        # A test may set another prefix, and another name for the member role: which, only the resources tell.
+        if prefix := re.search(rf":secret:(.+)/{account}/", resource):
+            parameters["SecretPrefix"] = prefix[1]
+        if action == "sts:AssumeRole":
+            parameters["MemberRoleName"] = resource.rpartition("/")[2]
+        if call["principal"] == "function":
+            stack, role = main_stack(place=place, **parameters), "FunctionRole"
+        else:
+            stack, role = member_stack(place=place, **parameters), "MemberRole"
+        if action == "sns:Publish":
+            assert resource.endswith(f":{account}:{TEST_TOPIC}"), resource
+            resource = stack.attribute("NotificationTopic", "Arn")
+        elif action.startswith("sqs:"):
+            resource = stack.attribute("Jobs", "Arn")
+        elif action == "securityhub:BatchUpdateFindings":
+            # Named by product in the call, authorised on the hub.
+            resource = HUB if call["operation"] == "BatchUpdateFindings" else HUB_V2
+            resource = resource.format(p=partition, r=region, a=account)
+        made = Request(action, resource, account, session(stack, role), role_policies(stack, role))
+        made.context = recorded_context(action, call["params"])
+        found[f"{role}: {action} {resource} {made.context}"] = made
+    return found
+
+
+@pytest.mark.skipif(not RECORDED.exists(), reason="the end-to-end tests have recorded no calls")
+def test_every_recorded_call_is_allowed() -> None:
+    """tests/e2e/recorder.py says what stands in a line."""
+    requests = recorded_requests(RECORDED.read_text().splitlines())
+    assert requests, "the recording is empty"
+    assert denied(dict(zip(requests, ask(list(requests.values())), strict=True))) == {}

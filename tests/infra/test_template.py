@@ -1,0 +1,339 @@
+"""Facts about the translated template, the contract's variables first."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from cfnlint.helpers import REGIONS
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+
+from .cfn import MEMBER_ROLE, PLACES, ROOT, TEMPLATE, Stack, document, load, main_stack, statements
+
+CONFIG = (ROOT / "src" / "config.rs").read_text().partition("#[cfg(test)]")[0]
+TELEMETRY = (ROOT / "src" / "telemetry.rs").read_text()
+PARAMETERS = load(TEMPLATE)["Parameters"]
+
+# The parameter for each of the contract's variables, where it is not one parameter of the same name.
+NO_PARAMETER = {"NOTIFICATION_TOPIC_ARN"}
+RENAMED = {
+    "EXEMPT_TAG": "ExemptTagKey",
+    "SECRET_KMS_KEY_ID": "SecretKmsKeyArn",
+    "WORK_QUEUE_URL": "WorkQueue",
+    "RUST_LOG": "LogLevel",
+}
+
+
+def parameter(variable: str) -> str:
+    return RENAMED.get(variable) or variable.title().replace("_", "")
+
+
+VARIABLES = sorted(set(re.findall(r'env\s*\.\s*\w+\(\s*"([A-Z_]+)"', CONFIG)))
+CHOICES = re.findall(r'\.choice\(\s*"([A-Z_]+)",\s*&\[(.*?)\]\s*,?\s*\)', CONFIG, re.DOTALL)
+NUMBERS = re.findall(r'\.number\("([A-Z_]+)", (\d+), (\d+), (\d+)\)', CONFIG)
+
+
+def variables(**parameters: str) -> dict[str, str]:
+    return main_stack(**parameters).properties("Function")["Environment"]["Variables"]
+
+
+# The contract's variables --------------------------------------------------------------------------------------------
+
+
+def test_the_function_is_given_every_variable_that_it_reads_and_no_other() -> None:
+    read = (len(VARIABLES), len(CHOICES), len(NUMBERS))
+    assert read >= (19, 5, 3), "src/config.rs reads its variables otherwise now"
+    assert sorted(variables()) == VARIABLES
+
+
+@pytest.mark.parametrize("variable", [name for name in VARIABLES if name not in NO_PARAMETER])
+def test_every_variable_is_a_parameter_that_describes_itself_by_that_name(variable: str) -> None:
+    assert variable in PARAMETERS[parameter(variable)]["Description"]
+
+
+@pytest.mark.parametrize(("variable", "written"), CHOICES)
+def test_choices_are_the_programs(variable: str, written: str) -> None:
+    choices = re.findall(r'\("([^"]+)", ', written)
+    found = PARAMETERS[parameter(variable)]
+    assert (found["AllowedValues"], found["Default"]) == (choices, choices[0])
+
+
+@pytest.mark.parametrize(("variable", "default", "least", "most"), NUMBERS)
+def test_numbers_have_the_programs_limits(variable: str, default: str, least: str, most: str) -> None:
+    found = PARAMETERS[parameter(variable)]
+    assert (found["Default"], found["MinValue"], found["MaxValue"]) == (int(default), int(least), int(most))
+
+
+def test_the_other_defaults_are_the_contracts() -> None:
+    found = variables()
+    assert found["EXEMPT_TAG"] == "password-remediation=exempt"
+    assert found["SECRET_PREFIX"] == "iam-console-password"
+    assert found["PASSWORD_AGE_FINDINGS"] == "*password-age*"
+    assert found["RUST_LOG"] == "info"
+    for variable in ("EXEMPT_USERS", "SECRET_KMS_KEY_ID", "TRUSTED_PRODUCTS", "MEMBER_ROLE_NAME", "SUPPORT_CONTACT"):
+        assert found[variable] == "", variable
+    stack = main_stack()
+    assert found["NOTIFICATION_TOPIC_ARN"] == stack.ref("NotificationTopic")
+    assert found["WORK_QUEUE_URL"] == stack.ref("Jobs")
+    assert variables(WorkQueue="none")["WORK_QUEUE_URL"] == ""
+
+
+def test_lists_reach_the_function_as_it_reads_them() -> None:
+    found = variables(PasswordAgeFindings="*password-age*, *kennwort*", TrustedProducts="a,b")
+    assert (found["PASSWORD_AGE_FINDINGS"], found["TRUSTED_PRODUCTS"]) == ("*password-age*,*kennwort*", "a,b")
+
+
+KEY = "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-1234abcd12ab34cd56ef1234567890ab"
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("OperatorEmail", ["ops@example.com"], ["", "ops", "a b@c", "a@b@c"]),
+        ("ExemptTagKey", ["password-remediation", "Team Of"], ["", "a=b", ' "', 'a"b', "a,b", " a", "x" * 129]),
+        ("ExemptTagValue", ["exempt", "", "a=b"], ['a"b', "a\\b", "${x}", "x" * 257]),
+        ("SecretPrefix", ["p", "a/b", "x" * 128], ["", "/a", "a/", "a b", "a*", "a?", "x" * 129]),
+        ("SecretKmsKeyArn", ["", KEY], ["alias/aws/secretsmanager", "1234abcd", KEY.replace("key/", "alias/")]),
+        ("PasswordAgeFindings", ["*password-age*", "x"], ["", "a**b", "a?b", 'a"b', "a\\b"]),
+        ("TrustedProducts", ["", "arn:aws:securityhub:*:1:product/1/default"], ["a**b", 'a"', "a?", "a b"]),
+        ("MemberRoleName", ["", "role+=,.@_-", "x" * 64], ["team/role", "a*", "x" * 65]),
+        ("LogLevel", ["info", "warn,iam_password_remediator=debug"], ["", "loud very", '"']),
+        ("SweepSchedule", ["", "rate(1 day)", "cron(0 3 * * ? *)"], ["1 day", "rate()", "every(1)"]),
+    ],
+)
+def test_what_could_break_out_of_a_pattern_or_policy_is_refused(name: str, good: list[str], bad: list[str]) -> None:
+    pattern = PARAMETERS[name]["AllowedPattern"]
+    # CloudFormation matches the whole value; the anchors say so to readers, and to what does not.
+    assert pattern.startswith("^")
+    assert pattern.endswith("$")
+    for value in good:
+        assert re.fullmatch(pattern, value), value
+    for value in bad:
+        assert not re.fullmatch(pattern, value), value
+
+
+def test_both_templates_take_the_shared_parameters_alike() -> None:
+    for name, theirs in load(MEMBER_ROLE)["Parameters"].items():
+        if name in PARAMETERS and name != "MemberRoleName":
+            own = PARAMETERS[name]
+            for key in ("Type", "AllowedPattern", "AllowedValues", "Default"):
+                assert theirs.get(key) == own.get(key), f"{name} {key}"
+
+
+# Every path ends somewhere ------------------------------------------------------------------------------------------
+
+
+EVERYTHING = {"SweepSchedule": "rate(1 day)", "CustomAction": "create"}
+
+
+@pytest.fixture
+def stack() -> Stack:
+    return main_stack(**EVERYTHING)
+
+
+def test_every_rule_tries_for_a_day_and_then_gives_up_into_the_dead_letters(stack: Stack) -> None:
+    rules = stack.of_type("AWS::Events::Rule")
+    assert len(rules) == 6
+    for name, rule in rules.items():
+        [target] = rule["Targets"]
+        assert target["Arn"] == stack.attribute("Function", "Arn"), name
+        assert target["DeadLetterConfig"] == {"Arn": stack.attribute("DeadLetters", "Arn")}, name
+        # src/reset.rs counts on no more than a day.
+        assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185}, name
+        permission = stack.properties(f"{name}Permission")
+        assert permission["SourceArn"] == stack.attribute(name, "Arn")
+        assert (permission["Principal"], permission["Action"]) == ("events.amazonaws.com", "lambda:InvokeFunction")
+
+
+def test_the_dead_letters_take_from_these_rules_and_no_other(stack: Stack) -> None:
+    policy = stack.properties("DeadLettersPolicy")
+    [allow] = [part for part in statements(policy["PolicyDocument"]) if part["Effect"] == "Allow"]
+    assert allow["Principal"] == {"Service": "events.amazonaws.com"}
+    rules = [stack.attribute(name, "Arn") for name in stack.of_type("AWS::Events::Rule")]
+    assert sorted(allow["Condition"]["ArnEquals"]["aws:SourceArn"]) == sorted(rules)
+    assert policy["Queues"] == [stack.ref("DeadLetters")]
+
+
+def test_asynchronous_invocations_that_fail_end_in_the_dead_letters(stack: Stack) -> None:
+    config = stack.properties("FunctionEventInvokeConfig")
+    assert config["DestinationConfig"] == {"OnFailure": {"Destination": stack.attribute("DeadLetters", "Arn")}}
+    assert config["MaximumRetryAttempts"] == 2
+
+
+def test_jobs_are_answered_one_by_one_and_end_in_the_dead_letters(stack: Stack) -> None:
+    jobs = stack.properties("Jobs")
+    assert jobs["RedrivePolicy"] == {"deadLetterTargetArn": stack.attribute("DeadLetters", "Arn"), "maxReceiveCount": 5}
+    mapping = stack.properties("JobsMapping")
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["EventSourceArn"] == stack.attribute("Jobs", "Arn")
+    function = stack.properties("Function")
+    assert jobs["VisibilityTimeout"] >= 6 * function["Timeout"]
+    # A message is in the queue for long enough to be tried as often as it may be.
+    assert jobs["MessageRetentionPeriod"] > 5 * jobs["VisibilityTimeout"]
+    assert stack.properties("DeadLetters")["MessageRetentionPeriod"] == 14 * 86400
+
+
+def test_the_schedule_sweeps_and_ends_in_the_dead_letters(stack: Stack) -> None:
+    target = stack.properties("SweepTimer")["Target"]
+    assert json.loads(target["Input"]) == json.loads((ROOT / "events" / "sweep.json").read_text())
+    assert target["DeadLetterConfig"] == {"Arn": stack.attribute("DeadLetters", "Arn")}
+    assert target["RoleArn"] == stack.attribute("SweepTimerRole", "Arn")
+    assert "SweepTimer" not in main_stack().resources
+
+
+def test_without_the_queue_there_is_nothing_of_it() -> None:
+    resources = main_stack(WorkQueue="none").resources
+    assert not {"Jobs", "JobsMapping", "JobsPolicy", "OldJobsAlarm"} & resources.keys()
+    # What refers to it still evaluates.
+    document(resources["Dashboard"]["Properties"]["DashboardBody"])
+
+
+# The function --------------------------------------------------------------------------------------------------------
+
+
+def test_the_function_runs_as_documented(stack: Stack) -> None:
+    function = stack.properties("Function")
+    assert (function["Runtime"], function["Handler"]) == ("provided.al2023", "bootstrap")
+    assert function["Architectures"] == ["x86_64"]
+    assert main_stack(Architecture="arm64").properties("Function")["Architectures"] == ["arm64"]
+    assert (function["MemorySize"], function["Timeout"]) == (512, 900)
+    assert function["TracingConfig"] == {"Mode": "Active"}
+    assert function["LoggingConfig"] == {"LogGroup": stack.ref("LogGroup")}
+    assert function["Role"] == stack.attribute("FunctionRole", "Arn")
+    assert "ReservedConcurrentExecutions" not in function, "a new account has none to reserve"
+    written = load(TEMPLATE)["Resources"]["Function"]["Properties"]["CodeUri"]
+    assert (TEMPLATE.parent / written).resolve() == ROOT / "target" / "lambda" / "iam-password-remediator"
+
+
+def test_no_key_is_made_and_nothing_is_unencrypted_that_need_not_be(stack: Stack) -> None:
+    assert not stack.of_type("AWS::KMS::Key")
+    for name, queue in stack.of_type("AWS::SQS::Queue").items():
+        assert queue["SqsManagedSseEnabled"] is True, name
+    assert stack.properties("NotificationTopic")["KmsMasterKeyId"] == "alias/aws/sns"
+    # CloudWatch cannot use AWS's key.
+    assert "KmsMasterKeyId" not in stack.properties("AlarmTopic")
+
+
+def test_nobody_but_the_function_publishes_to_users(stack: Stack) -> None:
+    [deny, _] = statements(stack.properties("NotificationTopicPolicy")["PolicyDocument"])
+    assert (deny["Effect"], deny["Principal"], deny["Action"]) == ("Deny", "*", "sns:Publish")
+    assert deny["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": stack.attribute("FunctionRole", "Arn")}}
+
+
+def test_the_operator_gets_alarms_and_what_is_meant_for_operators(stack: Stack) -> None:
+    notifications = stack.properties("OperatorNotifications")
+    assert notifications["TopicArn"] == stack.ref("NotificationTopic")
+    assert notifications["FilterPolicy"] == {"audience": ["operator"]}
+    assert stack.properties("OperatorAlarms")["TopicArn"] == stack.ref("AlarmTopic")
+    for name in ("OperatorNotifications", "OperatorAlarms"):
+        assert stack.properties(name)["Endpoint"] == "operator@example.com"
+
+
+# What an operator sees -----------------------------------------------------------------------------------------------
+
+
+def test_alarms_look_at_this_stack_and_tell_the_operator(stack: Stack) -> None:
+    function, dead, jobs = (stack.ref("Function"), stack.physical("DeadLetters"), stack.physical("Jobs"))
+    looks_at = {
+        "ErrorsAlarm": ("Errors", function),
+        "ThrottlesAlarm": ("Throttles", function),
+        "DeadLettersAlarm": ("ApproximateNumberOfMessagesVisible", dead),
+        "OldJobsAlarm": ("ApproximateAgeOfOldestMessage", jobs),
+    }
+    alarms = stack.of_type("AWS::CloudWatch::Alarm")
+    assert alarms.keys() == {*looks_at, "NoSuccessAlarm"}
+    for name, alarm in alarms.items():
+        assert alarm["AlarmActions"] == [stack.ref("AlarmTopic")], name
+        if name in looks_at:
+            [dimension] = alarm["Dimensions"]
+            assert (alarm["MetricName"], dimension["Value"]) == looks_at[name]
+            assert alarm["TreatMissingData"] == "notBreaching", name
+    [allow] = statements(stack.properties("AlarmTopicPolicy")["PolicyDocument"])
+    assert (allow["Principal"], allow["Action"]) == ({"Service": "cloudwatch.amazonaws.com"}, "sns:Publish")
+
+
+def test_silence_alarms_only_where_something_is_scheduled(stack: Stack) -> None:
+    alarm = stack.properties("NoSuccessAlarm")
+    assert (alarm["TreatMissingData"], alarm["ComparisonOperator"]) == ("breaching", "LessThanThreshold")
+    assert int(alarm["EvaluationPeriods"]) == 26
+    periods = {metric["MetricStat"]["Period"] for metric in alarm["Metrics"] if "MetricStat" in metric}
+    assert periods == {3600}, "CloudWatch looks back a week at most, in periods of an hour or more"
+    assert "NoSuccessAlarm" not in main_stack().resources
+
+
+def test_the_dashboard_shows_metrics_that_the_program_writes(stack: Stack) -> None:
+    body = document(stack.properties("Dashboard")["DashboardBody"])
+    [namespace] = re.findall(r'NAMESPACE: &str = "(\w+)"', TELEMETRY)
+    written = set(re.findall(r'\("(\w+)", "(?:Count|None)"', TELEMETRY))
+    shown: set[str] = set()
+    queries = []
+    for widget in body["widgets"]:
+        properties = widget["properties"]
+        assert properties["region"] == stack.place.region
+        if widget["type"] == "log":
+            queries.append(properties["query"])
+        shown |= {metric[1] for metric in properties.get("metrics", []) if metric[0] == namespace}
+    assert {"Resets", "Held", "Failures", "OldestPasswordAgeDays"} <= shown
+    assert shown <= written
+    [query] = queries
+    assert query.startswith(f"SOURCE '{stack.ref('LogGroup')}'")
+    audit = "".join(path.read_text() for path in (ROOT / "src" / "handler").rglob("*.rs"))
+    assert re.search(r"tracing::\w+!\([^;]*\bdecision\b", audit), "the query filters by a field of the audit lines"
+
+
+def test_a_log_is_kept_for_as_long_as_is_asked() -> None:
+    assert main_stack().properties("LogGroup")["RetentionInDays"] == "365"
+    assert main_stack(LogRetentionDays="30").properties("LogGroup")["RetentionInDays"] == "30"
+
+
+# Security Hub's custom action ---------------------------------------------------------------------------------------
+
+
+def test_the_custom_action_is_the_one_that_the_rule_waits_for(stack: Stack) -> None:
+    action = stack.properties("ResetPasswordAction")
+    pattern = document(stack.properties("FunctionSelectedFindings")["EventPattern"])
+    assert pattern["resources"] == [f"arn:aws:securityhub:us-east-1:123456789012:action/custom/{action['Id']}"]
+    sample = json.loads((ROOT / "events" / "custom-action.json").read_text())
+    assert sample["resources"] == pattern["resources"]
+    # Security Hub's limits.
+    assert re.fullmatch(r"[A-Za-z0-9]{1,20}", action["Id"])
+    assert len(action["Name"]) <= 20
+
+
+def test_cloudformation_is_asked_for_the_custom_action_only_where_it_knows_it() -> None:
+    [_, regions] = load(TEMPLATE)["Conditions"]["CreatesCustomAction"]["Fn::And"]
+    listed = {region["Fn::Equals"][1] for region in regions["Fn::Or"]}
+    ours = [region for region in REGIONS if not region.startswith(("us-iso", "eu-iso", "eusc"))]
+    known = {
+        region
+        for region in ours
+        if "AWS::SecurityHub::ActionTarget" in PROVIDER_SCHEMA_MANAGER.get_resource_types(region)
+    }
+    assert listed == known
+    assert "ResetPasswordAction" not in main_stack("aws-cn", CustomAction="create").resources
+
+
+# The text itself -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [TEMPLATE, MEMBER_ROLE], ids=lambda path: path.name)
+def test_no_partition_region_or_account_is_written_down(path: Any) -> None:
+    text = path.read_text()
+    assert not re.findall(r"arn:aws:", text)
+    assert not re.findall(r"\b\d{12}\b", text)
+
+
+@pytest.mark.parametrize("partition", PLACES)
+def test_every_arn_is_of_the_partition_it_is_deployed_to(partition: str) -> None:
+    stack = main_stack(partition, **EVERYTHING, MemberRoleName="m")
+    found = set(re.findall(r"arn:([a-z-]+):", json.dumps(stack.resources)))
+    assert found == {partition}
+
+
+def test_queues_and_the_users_topic_are_reached_over_tls_only(stack: Stack) -> None:
+    for name in ("JobsPolicy", "DeadLettersPolicy", "NotificationTopicPolicy"):
+        parts = statements(stack.properties(name)["PolicyDocument"])
+        denied = [part for part in parts if part.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}]
+        assert [(part["Effect"], part["Principal"]) for part in denied] == [("Deny", "*")], name
