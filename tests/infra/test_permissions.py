@@ -388,104 +388,110 @@ def test_no_action_is_a_wildcard_and_no_resource_is_where_there_could_be_one() -
 # The member role's trust ---------------------------------------------------------------------------------------------
 
 
-def assume(by: str, account: str = HOME, organization: str = ORGANIZATION) -> str:
+def assuming(by: str, account: str = HOME, organization: str = ORGANIZATION) -> Request:
     stack = member()
-    arn = f"arn:aws:iam::{account}:role/{by}"
     # Whoever asks may assume anything, as far as they are concerned.
     anything = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}}
-    [decision] = ask(
-        [
-            Request(
-                action="sts:AssumeRole",
-                resource=stack.attribute("MemberRole", "Arn"),
-                account=MEMBER,
-                principal=f"arn:aws:sts::{account}:assumed-role/{by}/iam-password-remediator",
-                policies={"anything": anything},
-                context={"aws:PrincipalArn": arn, "aws:PrincipalOrgID": organization},
-                resource_policy=stack.properties("MemberRole")["AssumeRolePolicyDocument"],
-            )
-        ]
+    return Request(
+        action="sts:AssumeRole",
+        resource=stack.attribute("MemberRole", "Arn"),
+        account=MEMBER,
+        principal=f"arn:aws:sts::{account}:assumed-role/{by}/iam-password-remediator",
+        policies={"anything": anything},
+        context={"aws:PrincipalArn": f"arn:aws:iam::{account}:role/{by}", "aws:PrincipalOrgID": organization},
+        resource_policy=stack.properties("MemberRole")["AssumeRolePolicyDocument"],
     )
-    return decision
 
 
 def test_the_member_role_trusts_the_functions_role_in_the_organisation_alone() -> None:
     function_role = main_stack().physical("FunctionRole")
-    assert assume(function_role) == "Allowed"
-    assert assume("Admin") != "Allowed"
-    assert assume(function_role + "2") != "Allowed"
-    assert assume(function_role, account="999999999999") != "Allowed"
-    assert assume(function_role, organization="o-attackers11") != "Allowed"
+    trusted, *others = ask(
+        [
+            assuming(function_role),
+            assuming("Admin"),
+            assuming(function_role + "2"),
+            assuming(function_role, account="999999999999"),
+            assuming(function_role, organization="o-attackers11"),
+        ]
+    )
+    assert trusted == "Allowed"
+    assert "Allowed" not in others
 
 
 # Reading the secret --------------------------------------------------------------------------------------------------
-
-
-def read(policy: str, secret: str, tags: dict[str, str], user: str | None = "alice", **other: Any) -> str:
-    stack: Stack = other.get("stack") or main_stack()
-    place = stack.place
-    context: Context = {f"secretsmanager:ResourceTag/{key}": value for key, value in tags.items()}
-    context["aws:PrincipalAccount"] = place.account
-    if user:
-        context["aws:username"] = user
-    kind = f"user/{user}" if user else "role/help-desk"
-    [decision] = ask(
-        [
-            Request(
-                action=other.get("action", "secretsmanager:GetSecretValue"),
-                resource=f"arn:aws:secretsmanager:us-east-1:{place.account}:secret:{secret}-AbCdEf",
-                account=place.account,
-                principal=f"arn:aws:iam::{place.account}:{kind}",
-                policies={policy: document(stack.properties(policy)["PolicyDocument"])},
-                context=context,
-            )
-        ]
-    )
-    return decision
 
 
 def tags(user: str, account: str = HOME) -> dict[str, str]:
     return {"managed-by": MANAGED_BY, "iam-user": user, "account-id": account}
 
 
+def reading(
+    policy: str, secret: str, tagged: dict[str, str], user: str | None = None, operation: str = "GetSecretValue"
+) -> Request:
+    """A read by whoever has that policy: the user of that name, or a role."""
+    # The secret's name tells in which account it is.
+    stack = member() if f"/{MEMBER}/" in secret else main_stack()
+    account = stack.place.account
+    context: Context = {f"secretsmanager:ResourceTag/{key}": value for key, value in tagged.items()}
+    context["aws:PrincipalAccount"] = account
+    if user:
+        context["aws:username"] = user
+    return Request(
+        action=f"secretsmanager:{operation}",
+        resource=f"arn:aws:secretsmanager:us-east-1:{account}:secret:{secret}-AbCdEf",
+        account=account,
+        principal=f"arn:aws:iam::{account}:" + (f"user/{user}" if user else "role/help-desk"),
+        policies={policy: document(stack.properties(policy)["PolicyDocument"])},
+        context=context,
+    )
+
+
 OWN, OTHERS = f"iam-console-password/{HOME}/alice", f"iam-console-password/{HOME}/bob"
+IN_MEMBER = f"iam-console-password/{MEMBER}/alice"
 
 
 def test_a_user_reads_their_own_secret_and_no_other() -> None:
-    policy = "ReadOwnPassword"
-    assert read(policy, OWN, tags("alice")) == "Allowed"
-    assert read(policy, OWN, tags("alice"), action="secretsmanager:DescribeSecret") == "Allowed"
-    for secret, tagged in {
-        OTHERS: tags("bob"),
-        OWN: tags("Alice"),
-        f"iam-console-password/{HOME}/ali": tags("alice", "999999999999"),
-        f"iam-console-password/{HOME}/al": {"iam-user": "alice", "account-id": HOME},
-        f"iam-console-password/{HOME}/a": {},
+    def by_alice(secret: str, tagged: dict[str, str], operation: str = "GetSecretValue") -> Request:
+        return reading("ReadOwnPassword", secret, tagged, "alice", operation)
+
+    wanted = [
+        by_alice(OWN, tags("alice")),
+        by_alice(OWN, tags("alice"), "DescribeSecret"),
+        by_alice(IN_MEMBER, tags("alice", MEMBER)),
+    ]
+    assert ask(wanted) == ["Allowed"] * len(wanted)
+    unwanted = {
+        "another's": by_alice(OTHERS, tags("bob")),
+        "that of someone called almost alike": by_alice(OWN, tags("Alice")),
+        "one of another account": by_alice(OWN, tags("alice", MEMBER)),
+        "a member's, tagged for home": by_alice(IN_MEMBER, tags("alice", HOME)),
+        "one that the program did not make": by_alice(OWN, {"iam-user": "alice", "account-id": HOME}),
+        "one without tags": by_alice(OWN, {}),
         # Whoever may tag something else cannot make it readable.
-        "database/root": tags("alice"),
-        "iam-console-password/999999999999/alice": tags("alice"),
-    }.items():
-        assert read(policy, secret, tagged) != "Allowed", secret
-    assert read(policy, OWN, tags("alice"), user=None) != "Allowed", "a role has no user name"
-    for action in ("PutSecretValue", "DeleteSecret", "UpdateSecretVersionStage"):
-        assert read(policy, OWN, tags("alice"), action=f"secretsmanager:{action}") != "Allowed", action
+        "another secret, tagged": by_alice("database/root", tags("alice")),
+        "another account's folder": by_alice("iam-console-password/999999999999/alice", tags("alice")),
+        "as a role, which has no user name": reading("ReadOwnPassword", OWN, tags("alice")),
+        "writing": by_alice(OWN, tags("alice"), "PutSecretValue"),
+        "deleting": by_alice(OWN, tags("alice"), "DeleteSecret"),
+        "moving labels": by_alice(OWN, tags("alice"), "UpdateSecretVersionStage"),
+    }
+    assert allowed(dict(zip(unwanted, ask(list(unwanted.values())), strict=True))) == {}
 
 
 def test_the_help_desk_reads_all_below_the_prefix_and_writes_nothing() -> None:
-    policy = "ReadAllPasswords"
-    assert read(policy, OWN, tags("alice"), user=None) == "Allowed"
-    assert read(policy, OTHERS, tags("bob"), user=None) == "Allowed"
-    assert read(policy, "database/root", {}, user=None) != "Allowed"
-    assert read(policy, "iam-console-password-old/x", {}, user=None) != "Allowed"
-    for action in ("PutSecretValue", "DeleteSecret", "TagResource"):
-        assert read(policy, OWN, {}, user=None, action=f"secretsmanager:{action}") != "Allowed", action
+    def by_help_desk(secret: str, operation: str = "GetSecretValue") -> Request:
+        return reading("ReadAllPasswords", secret, {}, operation=operation)
 
-
-def test_a_member_account_has_the_same_two_policies() -> None:
-    secret = f"iam-console-password/{MEMBER}/alice"
-    assert read("ReadOwnPassword", secret, tags("alice", MEMBER), stack=member()) == "Allowed"
-    assert read("ReadOwnPassword", secret, tags("alice", HOME), stack=member()) != "Allowed"
-    assert read("ReadAllPasswords", secret, tags("alice", MEMBER), user=None, stack=member()) == "Allowed"
+    wanted = [by_help_desk(OWN), by_help_desk(OTHERS), by_help_desk(IN_MEMBER), by_help_desk(OWN, "DescribeSecret")]
+    assert ask(wanted) == ["Allowed"] * len(wanted)
+    unwanted = {
+        "another secret": by_help_desk("database/root"),
+        "a prefix that begins alike": by_help_desk("iam-console-password-old/x"),
+        "writing": by_help_desk(OWN, "PutSecretValue"),
+        "deleting": by_help_desk(OWN, "DeleteSecret"),
+        "tagging": by_help_desk(OWN, "TagResource"),
+    }
+    assert allowed(dict(zip(unwanted, ask(list(unwanted.values())), strict=True))) == {}
 
 
 # What the end-to-end tests saw ---------------------------------------------------------------------------------------
