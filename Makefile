@@ -68,7 +68,8 @@ serve: build ## The local function, left running for aws lambda invoke and cargo
 test: $(NODE_READY) ## Every test
 	cargo test --locked
 	cargo build --locked
-	BINARY=$(BINARY) $(BIN)/python -m pytest -q tests
+	BINARY=$(BINARY) $(BIN)/python -m pytest -q tests --ignore tests/infra
+	$(BIN)/python -m pytest -q tests/infra
 
 .PHONY: lint
 lint: $(INFRA_READY) $(CHECKOV_READY) ## Format, lints, documentation, dependencies, templates
@@ -79,7 +80,7 @@ lint: $(INFRA_READY) $(CHECKOV_READY) ## Format, lints, documentation, dependenc
 	cargo shear
 	$(BIN)/ruff check tests infra
 	$(BIN)/ruff format --check tests infra
-	$(BIN)/cfn-lint infra/template.yaml infra/member-role.yaml
+	$(BIN)/cfn-lint --regions us-east-1 cn-north-1 us-gov-west-1 --template infra/template.yaml infra/member-role.yaml
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint --template infra/template.yaml
 	.venv-checkov/bin/checkov --quiet --compact --skip-download --framework cloudformation --file infra/template.yaml infra/member-role.yaml
 
@@ -102,7 +103,8 @@ logs: $(INFRA_READY) ## The deployed function's log of the last hour
 
 .PHONY: subscribe
 subscribe: $(INFRA_READY) ## A user's address for their messages: make subscribe USER=alice EMAIL=alice@example.com
-	@test -n "$(EMAIL)" || { echo "Name a user and an address: make subscribe USER=alice EMAIL=alice@example.com" >&2; exit 2; }
+	@# Every shell has a USER: only one that was given counts.
+	@test "$(origin USER)" = "command line" -a -n "$(EMAIL)" || { echo "Name a user and an address: make subscribe USER=alice EMAIL=alice@example.com" >&2; exit 2; }
 	$(BIN)/python infra/deploy.py subscribe "$(USER)" "$(EMAIL)" $(if $(ACCOUNT),--account "$(ACCOUNT)")
 
 .PHONY: audit

@@ -44,10 +44,9 @@ SWEPT = 200
 CROWD = 5_000
 # Of the crowd: how many resets before the process is killed, and seconds that the next deliveries have to begin users.
 KILLED_AT = 1_000
-WORKING_SECONDS = 15
+WORKING_SECONDS = 30
 # The function begins no user when it has less than this left.
 LAST_START_SECONDS = 10
-_MOST_DELIVERIES = 60
 _PATIENCE_SECONDS = 900
 
 ACCOUNT, OTHER_ACCOUNT = "700000000001", "700000000002"
@@ -138,9 +137,9 @@ def one_reset(aws: Standin, binary: Path) -> list[Result]:
             Result(f"{what}, {LATENCY_MS} ms a call", f"{latency} ({durations[0]:.0f} ms after a cold start)"),
             Result(
                 f"{what}, round trips one after another",
-                str(max(trips)),
+                str(statistics.median_low(trips)),
                 f"<= {MAX_ROUND_TRIPS}",
-                max(trips) <= MAX_ROUND_TRIPS,
+                statistics.median_low(trips) <= MAX_ROUND_TRIPS,
             ),
         ]
     return results
@@ -189,7 +188,7 @@ def crowd(aws: Standin, binary: Path) -> list[Result]:
         assert pending.result().error["errorType"] == "Runtime.ExitError"
         aws.faults()
         function.restart()
-        deliveries, peak, failed = 1, 0.0, True
+        deliveries, peak, done, failed = 1, 0.0, 0, True
         while failed:
             deadline_ms = int((time.time() + LAST_START_SECONDS + WORKING_SECONDS) * 1000)
             invocation: Invocation = function.invoke(event, request_id="the-sweep", deadline_ms=deadline_ms)
@@ -198,7 +197,13 @@ def crowd(aws: Standin, binary: Path) -> list[Result]:
             if failed:
                 reasons = {user["reason"] for user in _answer(invocation)["users"] if user["status"] == "failed"}
                 assert all(reason.startswith("not begun") for reason in reasons), reasons
-            assert deliveries <= _MOST_DELIVERIES, "it never ends"
+            before, done = done, len(aws.secrets(account=ACCOUNT))
+            if failed and done == before:
+                return [
+                    Result(
+                        f"sweep of {CROWD:,} users", f"stuck at {done:,} after {deliveries} deliveries", "all", False
+                    )
+                ]
     elapsed = time.monotonic() - began
     told = Counter(message["attributes"]["user_name"] for message in aws.messages(kind="password-reset"))
     _check_all(aws, ACCOUNT, names)

@@ -7,7 +7,7 @@ import string
 from collections.abc import Callable
 
 import pytest
-from demo.account import STRONG_POLICY
+from demo.account import STRONG_POLICY, WEAK_POLICY
 from leaks import passwords_in
 from standin.client import Standin
 from standin.runtime import Invocation
@@ -231,6 +231,33 @@ def test_the_message_of_a_failure_is_the_answer(aws: Standin, world: Callable[..
     it.answer({"action": "sweep"})
     it.assert_reset("alice")
     it.assert_reset("bob")
+
+
+def test_operators_are_told_of_what_no_retry_mends(aws: Standin, world: Callable[..., World]) -> None:
+    it = world()
+    aws.faults({"match": {"operation": "UpdateLoginProfile"}, "effect": "access_denied"})
+    it.failure("password-age-imported")
+    (message,) = it.messages()
+    assert message["attributes"] == {
+        "audience": "operator",
+        "kind": "remediation-failed",
+        "account_id": it.account_id,
+    }, "no user_name: users who filter by it get only what is for them"
+    document = json.loads(message["bodies"]["default"])
+    assert document["user_name"] == "alice" and document["secret_arn"] == it.secret()["arn"]
+    assert document["finding_id"] == it.event("password-age-imported")["detail"]["findings"][0]["Id"]
+    assert "iam:UpdateLoginProfile failed: AccessDenied" in document["reason"]
+    assert passwords_in(json.dumps(message), aws.passwords()) == []
+
+
+def test_messages_to_operators_name_the_finding_that_led_to_them(world: Callable[..., World]) -> None:
+    it = world(users={"alice": 120, "bob": 200}, password_policy=WEAK_POLICY, variables={"MAX_RESETS_PER_SWEEP": "1"})
+    event = it.event("iam7-imported")
+    it.answer(event)
+    documents = [json.loads(message["bodies"]["default"]) for message in it.messages(audience="operator")]
+    named = {document["kind"]: document.get("finding_id") for document in documents}
+    finding_id = event["detail"]["findings"][0]["Id"]
+    assert named == {"policy-strengthened": finding_id, "sweep-held": finding_id}
 
 
 def test_the_log_is_json_with_the_names_that_dashboards_know(world: Callable[..., World]) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import copy
+import json
+import random
+import time
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from demo.account import STRONG_POLICY
@@ -112,3 +116,104 @@ def test_a_password_that_was_used_before_is_not_a_reason_to_make_another_when_it
     codes = [call["code"] for call in it.calls("UpdateLoginProfile")]
     assert codes == ["NoAnswer", "PasswordPolicyViolation"]
     it.assert_reset()
+
+
+def custom_action(it: World, at: str) -> dict[str, Any]:
+    """A person pressed the button at that time, for alice alone."""
+    event = it.event("custom-action")
+    finding = event["detail"]["findings"][0]
+    finding["Resources"] = [resource for resource in finding["Resources"] if resource["Id"].endswith("/alice")]
+    return {**event, "time": at}
+
+
+# Wishes that are not copies of each other, though they mean the same user.
+WISHES: dict[str, Callable[[World], Any]] = {
+    "a finding": lambda it: it.event("password-age-imported"),
+    "a custom action": lambda it: custom_action(it, "2026-11-20T08:15:42Z"),
+    "another custom action": lambda it: custom_action(it, "2026-11-20T08:15:44Z"),
+    "by hand": lambda it: {"action": "reset", "user_name": "alice"},
+    "by hand, with force": lambda it: {"action": "reset", "user_name": "alice", "force": True},
+    "a sweep": lambda it: {"action": "sweep"},
+}
+
+
+def assert_settled(it: World) -> None:
+    """However many passwords were made: the current one works, alice was told, and nothing is half done."""
+    it.assert_reset(announced=len(WISHES), passwords=len(WISHES), before=1)
+    it.assert_can_sign_in()
+
+
+@pytest.mark.parametrize(
+    "first, second",
+    [
+        ("a custom action", "another custom action"),
+        ("a finding", "a custom action"),
+        ("a custom action", "by hand, with force"),
+        ("a finding", "by hand, with force"),
+    ],
+)
+def test_of_two_wishes_that_cross_the_password_that_is_set_last_is_the_current_one(
+    aws: Standin, world: Callable[..., World], first: str, second: str
+) -> None:
+    account_id = "400000100001"
+    it = world(account_id=account_id, secrets=[old_secret(account_id)], processes=2)
+    # Both have looked before either stores; then one sets its password when the other has finished.
+    aws.faults({"match": {"operation": "PutSecretValue"}, "effect": "hang_before"})
+    sent = [it.function.submit(WISHES[wish](it)) for wish in (first, second)]
+    _until(lambda: len(it.calls("PutSecretValue")) == 2)
+    aws.faults({"match": {"operation": "UpdateLoginProfile", "nth": 1}, "effect": "hang_before"})
+    _until(lambda: any(future.done() for future in sent), at_most_seconds=8)
+    aws.faults()
+    assert [future.result(timeout=60).error for future in sent] == [None, None]
+    assert_settled(it)
+    assert aws.invariant() == {"now": [], "watched": []}
+
+
+def test_of_many_wishes_at_once_the_current_password_works_in_the_end(
+    aws: Standin, world: Callable[..., World]
+) -> None:
+    chance = random.Random(7)
+    worlds = []
+    for number in range(16):
+        account_id = f"{400_000_200_001 + number}"
+        worlds.append(world(account_id=account_id, secrets=[old_secret(account_id)], processes=len(WISHES)))
+    aws.settings(latency_ms=10)
+    sent = []
+    for it in worlds:
+        for wish in chance.sample(sorted(WISHES), len(WISHES)):
+            sent.append(it.function.submit(WISHES[wish](it)))
+            time.sleep(chance.choice([0, chance.random() / 50]))
+    assert [error for future in sent if (error := future.result(timeout=60).error)] == []
+    aws.settings(latency_ms=0)
+    assert aws.invariant() == {"now": [], "watched": []}
+    for it in worlds:
+        assert_settled(it)
+
+
+def test_one_user_named_in_many_ways_in_one_event_is_reset_once(aws: Standin, world: Callable[..., World]) -> None:
+    it = world()
+    event = it.event("password-age-imported")
+    (finding,) = event["detail"]["findings"]
+    names = ["alice", "ALICE", it.user()["user_id"], f"arn:aws:iam::{it.account_id}:user/alice"]
+    findings = [
+        {**finding, "Id": f"{finding['Id']}/{number}", "Resources": [{"Type": "AwsIamUser", "Id": name}]}
+        for number, name in enumerate(names)
+    ]
+    event["detail"]["findings"] = findings
+    it.answer(event)
+    it.assert_reset()
+    assert len(it.finding_updates()) == len(names)
+
+
+def test_copies_within_one_batch_of_a_queue_reset_the_user_once(aws: Standin, world: Callable[..., World]) -> None:
+    it = world()
+    body = json.dumps(it.event("password-age-imported"))
+    records = [{"messageId": str(n), "eventSource": "aws:sqs", "body": body} for n in range(COPIES)]
+    assert it.answer({"Records": records}) == {"batchItemFailures": []}
+    it.assert_reset()
+
+
+def _until(holds: Callable[[], bool], at_most_seconds: float = 30) -> None:
+    deadline = time.monotonic() + at_most_seconds
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.02)

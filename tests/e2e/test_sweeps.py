@@ -160,6 +160,27 @@ def test_a_sweep_of_300_interrupted_by_kills_and_by_the_deadline_ends_with_each_
     assert aws.invariant() == {"now": [], "watched": []}
 
 
+def test_a_sweep_gets_on_in_every_delivery_however_little_time_it_has(
+    aws: Standin, world: Callable[..., World]
+) -> None:
+    it = world(users=crowd(MANY), variables={"MAX_RESETS_PER_SWEEP": "5000"})
+    aws.settings(latency_ms=20, watch=False)
+    done, deliveries = 0, 0
+    while done < MANY:
+        # Enough to look at half of the users, or to reset a quarter of them.
+        deadline_ms = int((time.time() + LAST_START_SECONDS + 1) * 1000)
+        it.deliver({"action": "sweep"}, request_id="the-sweep", deadline_ms=deadline_ms)
+        deliveries += 1
+        now = len(it.messages(kind="password-reset"))
+        assert now > done, f"delivery {deliveries} reset nobody, though {MANY - done} of {MANY} users are still to do"
+        done = now
+    aws.settings(latency_ms=0)
+    it.answer({"action": "sweep"})
+    settled = it.look()
+    for name in crowd(MANY):
+        settled.assert_reset(name)
+
+
 def test_too_many_are_held_and_the_message_holds_the_event_that_approves_them(
     aws: Standin, world: Callable[..., World]
 ) -> None:

@@ -278,7 +278,7 @@ def test_the_dashboard_shows_metrics_that_the_program_writes(stack: Stack) -> No
     assert {"Resets", "Held", "Failures", "OldestPasswordAgeDays"} <= shown
     assert shown <= written
     [query] = queries
-    assert query.startswith(f"SOURCE '{stack.ref('LogGroup')}'")
+    assert query.startswith(f"SOURCE '{stack.ref('LogGroup')}' | filter decision = 'failed' or level = 'ERROR' |")
     audit = "".join(path.read_text() for path in (ROOT / "src" / "handler").rglob("*.rs"))
     assert re.search(r"tracing::\w+!\([^;]*\bdecision\b", audit), "the query filters by a field of the audit lines"
 
