@@ -83,7 +83,7 @@ pub struct Observed {
     /// The user's id.
     pub user_id: UserId,
     /// When the password in force was set, as far as the credential report
-    /// knows; it may be [`REPORT_LAG`] behind.
+    /// knows; it may be four hours behind.
     pub changed: OffsetDateTime,
     /// When the credential report was made.
     pub reported: OffsetDateTime,

@@ -13,7 +13,6 @@ from standin.client import Standin
 from standin.runtime import Invocation
 from world import World
 
-EVENT = "password-age-imported"
 # Fewer calls than this cannot be a whole reset: then a campaign would prove nothing.
 _FEWEST_CALLS = 12
 _PATIENCE_SECONDS = 60
@@ -37,7 +36,7 @@ class Point:
 
 def points(world: World) -> list[Point]:
     """Every call of an undisturbed reset."""
-    world.answer(EVENT)
+    world.answer(world.occasion)
     world.assert_reset(before=_versions(world))
     seen: Counter[str] = Counter()
     found = []
@@ -50,7 +49,7 @@ def points(world: World) -> list[Point]:
 
 def deliver_to_all(worlds: Iterable[World], request_id: str | None = None) -> list[Invocation]:
     """The event to each of them at the same time."""
-    sent = [world.function.submit(world.event(EVENT), request_id=request_id) for world in worlds]
+    sent = [world.function.submit(world.event(world.occasion), request_id=request_id) for world in worlds]
     return [future.result(timeout=_PATIENCE_SECONDS) for future in sent]
 
 
@@ -61,7 +60,7 @@ def kill_at(aws: Standin, worlds: dict[Point, World], when: str) -> None:
     """
     aws.faults(*({"match": point.match(world), "effect": f"hang_{when}"} for point, world in worlds.items()))
     first = len(aws.calls())
-    sent = [world.function.submit(world.event(EVENT), request_id="the-request") for world in worlds.values()]
+    sent = [world.function.submit(world.event(world.occasion), request_id="the-request") for world in worlds.values()]
     alive = {world.account_id: world for world in worlds.values()}
     state = "received" if when == "before" else "processed"
     deadline = time.monotonic() + _PATIENCE_SECONDS

@@ -26,14 +26,19 @@ def _not_allowed(account_id: str) -> dict[str, Any]:
     return {"password_policy": {**STRONG_POLICY, "AllowUsersToChangePassword": False}, **_deleted(account_id)}
 
 
+def _wanted(account_id: str) -> dict[str, Any]:
+    return {"occasion": "custom-action", "users": {"alice": 5}, "secrets": [old_secret(account_id)]}
+
+
 def _deleted(account_id: str) -> dict[str, Any]:
     return {"secrets": [old_secret(account_id, deleted=True)]}
 
 
-# What a reset may start from: the seed of its account, and how many versions the secret has before.
+# What a reset may start from: its world, and how many versions the secret has before.
 STARTS: dict[str, tuple[Callable[[str], dict[str, Any]], int]] = {
     "a first reset": (_first, 0),
     "a later reset": (_later, 1),
+    "a reset that a person wants": (_wanted, 1),
     "a reset that restores the secret and grants the change": (_not_allowed, 1),
 }
 

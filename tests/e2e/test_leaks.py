@@ -9,7 +9,7 @@ from itertools import chain
 from urllib.parse import quote
 
 import pytest
-from campaign import EVENT, Point, check_all, deliver_to_all, kill_at, points
+from campaign import Point, check_all, deliver_to_all, kill_at, points
 from leaks import passwords_in
 from standin.client import Standin
 from standin.runtime import Invocation
@@ -99,7 +99,7 @@ def test_no_password_is_seen_when_aws_repeats_it_in_an_error(
     error = {"status": 400, "code": "ValidationError", "message": message}
     aws.faults({"match": {"operation": operation}, "effect": {"error": error}})
     it.function.restart()
-    invocation = it.deliver(EVENT)
+    invocation = it.deliver(it.occasion)
     assert f":{operation} failed: ValidationError" in invocation.error["errorMessage"]
     assert aws.fault_report()[0]["fired"]
     assert passwords_in(seen_by_others(aws, [it], [invocation]), aws.passwords()) == []

@@ -37,10 +37,13 @@ class World:
         kind: str = "builtin",
         processes: int = 1,
         timeout_seconds: float = 60,
+        occasion: str = "password-age-imported",
         **seed: Any,
     ):
         self.aws = aws
         self.account_id = account_id or next(_account_ids)
+        # The sample event that asks for a reset here.
+        self.occasion = occasion
         users = {"alice": 120} if users is None else users
         if isinstance(users, dict):
             users = [{"name": name, "age_days": age} for name, age in users.items()]
