@@ -67,7 +67,6 @@ serve: build ## The local function, left running for aws lambda invoke and cargo
 .PHONY: test
 test: $(NODE_READY) ## Every test
 	cargo test --locked
-	cargo build --locked
 	BINARY=$(BINARY) $(BIN)/python -m pytest -q tests --ignore tests/infra
 	$(BIN)/python -m pytest -q tests/infra
 

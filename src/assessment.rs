@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use time::OffsetDateTime;
+
 use crate::account::credential_report::Age;
 use crate::account::password_policy::EffectivePolicy;
 use crate::aws::ChangePasswordAccess;
@@ -68,7 +70,7 @@ pub struct Demand {
     pub force: bool,
     /// When that person asked, as the event says in each of its deliveries; a
     /// request by hand does not say.
-    pub requested: Option<String>,
+    pub requested: Option<OffsetDateTime>,
     /// The greatest age in days that the finding's control allows.
     pub max_age_days: Option<u16>,
 }
@@ -124,13 +126,14 @@ pub fn assess(user: &UserFacts, account: &AccountFacts, demand: &Demand, config:
         reported: account.report.generated_at(),
         stale: age.older_than(max_age_days),
         force: demand.force,
-        requested: demand.requested.clone(),
+        requested: demand.requested,
         reset_required: profile.reset_required,
         secret: user.secret.clone(),
         now: user.read_at,
         claimed: None,
         applied: None,
         restored: false,
+        contested: false,
         given_up: std::collections::BTreeSet::new(),
     };
     if let Step::Done(verdict) = next(&observed) {

@@ -21,9 +21,8 @@
 //!   that holds it stands under a label that no other version can take over
 //!   (`unannounced-…`), and keeps it until it is `AWSCURRENT` and announced, or
 //!   until a later version has been applied, promoted and announced.
-//! * **One version for one reset.** The version's id is derived from the user and
-//!   from the date of the password it replaces, or the time of a person's request.
-//!   Copies that race
+//! * **One version for one replacement.** The version's id is derived from the user
+//!   and from the date of the password it replaces, whatever the reason. Copies that race
 //!   collide in `PutSecretValue`; the loser reads and uses the winner's
 //!   password. So all of them apply the same password.
 //! * **A demand for a change tells whose password is in force.** This program
@@ -46,7 +45,7 @@ use crate::aws::{Account, CallError, Created, LabelMoved, PasswordSet, ReadBack,
 use crate::identity::{UserId, UserName};
 use crate::notification::SecretArn;
 use crate::password::{GenerationRules, NoRandomness, Password};
-use crate::secret::{self, CURRENT, Occasion, PENDING, PREVIOUS, SecretName, SecretState, Token};
+use crate::secret::{self, CURRENT, PENDING, PREVIOUS, SecretName, SecretState, Token};
 
 /// A secret changed within this time may have a run at work on it.
 const AT_WORK: Duration = Duration::seconds(10);
@@ -67,9 +66,8 @@ const REPORT_LAG: Duration = Duration::hours(4);
 const SETTLING: Duration = Duration::minutes(1);
 /// Lambda delivers an event again for up to six hours.
 const REDELIVERED: Duration = Duration::hours(6);
-/// Two requests for the same user within this time are one wish, as long as the
-/// user has not signed in.
-const SAME_WISH: Duration = Duration::minutes(10);
+/// EventBridge delivers a request again for up to a day.
+const SAME_REQUEST: Duration = Duration::days(1);
 /// How many passwords may be refused for one replacement before a person has
 /// to look.
 const MOST_ATTEMPTS: u32 = 16;
@@ -92,7 +90,7 @@ pub struct Observed {
     /// Whether a person asked for the reset, whatever the password's age.
     pub force: bool,
     /// When that person asked, as the event says in each of its deliveries.
-    pub requested: Option<String>,
+    pub requested: Option<OffsetDateTime>,
     /// Whether the login profile demands a change at the next sign-in.
     pub reset_required: bool,
     /// The user's secret, if there is one.
@@ -103,6 +101,9 @@ pub struct Observed {
     pub claimed: Option<Token>,
     /// The version whose password is known to have been applied.
     pub applied: Option<Token>,
+    /// Whether a run with another password got in between. Which of the two was
+    /// applied last cannot be told: a new one has to settle it.
+    pub contested: bool,
     /// Whether this run took the secret out of its scheduled deletion.
     pub restored: bool,
     /// Versions that cannot be used: refused by IAM, unreadable, or without
@@ -185,6 +186,12 @@ fn next_in(observed: &Observed, secret: &SecretState) -> Step {
     let was_applied = |version: &Token| secret.has(version, CURRENT) && (is_later || !secret.has(version, PENDING));
 
     let pending = secret.our_holder(PENDING).filter(|version| !observed.given_up.contains(version));
+    if observed.contested {
+        return match pending.filter(|version| observed.claimed.as_ref() == Some(version)) {
+            Some(version) => Step::Apply(version),
+            None => observed.store(newest),
+        };
+    }
     if let Some(version) = pending {
         if observed.others_may_be_at_work(secret, &version) {
             return Step::Wait(version);
@@ -211,15 +218,17 @@ fn next_in(observed: &Observed, secret: &SecretState) -> Step {
     if !observed.is_demanded() {
         return Step::Done(Verdict::Fresh);
     }
-    let first = newest.map_or(0, |(attempt, _)| attempt + 1);
-    let mut free = (first..MOST_ATTEMPTS).map(|attempt| observed.token(attempt));
-    match free.find(|token| !observed.given_up.contains(token)) {
-        Some(token) => Step::Store(token),
-        None => Step::GiveUp,
-    }
+    observed.store(newest)
 }
 
 impl Observed {
+    /// The attempt after the newest, under an id that is still free.
+    fn store(&self, newest: Option<(u32, Token)>) -> Step {
+        let first = newest.map_or(0, |(attempt, _)| attempt + 1);
+        let mut free = (first..MOST_ATTEMPTS).map(|attempt| self.token(attempt));
+        free.find(|token| !self.given_up.contains(token)).map_or(Step::GiveUp, Step::Store)
+    }
+
     fn is_demanded(&self) -> bool {
         self.stale || self.force
     }
@@ -231,28 +240,28 @@ impl Observed {
         // Restoring the secret touched it, too, and means nothing here.
         let touched =
             |within: Duration| !self.restored && secret.last_changed.is_some_and(|touched| self.now - touched < within);
-        match (&self.requested, self.force) {
-            // The same request again, or another one at nearly the same time.
-            (Some(_), _) => is_newest || touched(if self.reset_required { SAME_WISH } else { SETTLING }),
-            // Requests by hand carry no time. Whoever sends one again, after
-            // the user has signed in with the new password, means it.
-            (None, true) if is_newest => self.reset_required || touched(SETTLING),
+        // A reset that was finished after the person asked is what they asked for.
+        let is_served = |asked: OffsetDateTime| {
+            !self.restored
+                && self.now - asked < SAME_REQUEST
+                && secret.last_changed.is_some_and(|touched| touched >= asked)
+        };
+        if self.requested.is_some_and(is_served) {
+            return true;
+        }
+        match (is_newest, self.force) {
+            // Whoever asks again, after the user has signed in, means it.
+            (true, true) => self.reset_required || touched(SETTLING),
             // We replaced that very password, and the report lags behind.
-            (None, false) if is_newest => {
-                secret.last_changed.is_none_or(|touched| self.reported <= touched + REPORT_LAG)
-            }
+            (true, false) => secret.last_changed.is_none_or(|touched| self.reported <= touched + REPORT_LAG),
             // The report shows our own reset, and the user has not signed in.
-            (None, _) if !self.stale => (in_doubt && self.now - self.changed < REDELIVERED) || touched(SETTLING),
-            (None, _) => false,
+            (false, _) if !self.stale => (in_doubt && self.now - self.changed < REDELIVERED) || touched(SETTLING),
+            (false, _) => false,
         }
     }
 
     fn token(&self, attempt: u32) -> Token {
-        let occasion = match &self.requested {
-            Some(time) => Occasion::RequestOf(time.clone()),
-            None => Occasion::PasswordOf(self.changed),
-        };
-        Token::derive(&self.user_id, &occasion, attempt)
+        Token::derive(&self.user_id, self.changed, attempt)
     }
 
     /// The latest labelled version that was made on this occasion.
@@ -404,8 +413,10 @@ impl Reset<'_> {
                     let (confirmed, announced) = tokio::join!(confirm, announce(&arn));
                     announced?;
                     confirmed?;
+                    // Those that this run gave up are superseded. Of others it
+                    // is not known: another run may be about to apply one.
                     let mut versions = run.unannounced();
-                    versions.retain(|other| *other != version);
+                    versions.retain(|other| *other != version && run.observed.given_up.contains(other));
                     versions.push(version);
                     return Ok(Outcome::Announced(Finish { secret_arn: arn, versions }));
                 }
@@ -534,12 +545,16 @@ impl Reset<'_> {
                 let is_ours = run.made.contains(&version);
                 let demand_is_new = profile.reset_required && !run.observed.reset_required;
                 let was_applied = if is_ours { demand_is_new } else { profile.reset_required };
-                run.observed.reset_required = profile.reset_required;
-                if was_applied && password.satisfies(&run.policy) {
+                let accepted = password.satisfies(&run.policy);
+                // "Used before" may also mean: by now replaced by another run's.
+                self.look_again(run).await?;
+                let others = run.unannounced().into_iter().any(|other| other != version);
+                if was_applied && accepted && !others {
                     tracing::info!("IAM refuses the password as used before: it has been applied already");
                     run.observed.applied = Some(version);
                 } else {
                     tracing::warn!("IAM refuses the stored password; another one takes its place");
+                    run.observed.contested |= others;
                     run.observed.given_up.insert(version);
                 }
             }
@@ -573,6 +588,7 @@ impl Reset<'_> {
             // A run with another password got in between. Whose was applied
             // last cannot be told, so a new one has to settle it.
             run.observed.applied = None;
+            run.observed.contested = true;
             run.observed.given_up.insert(version.clone());
         }
         Ok(())
@@ -631,6 +647,7 @@ mod tests {
             claimed: None,
             applied: None,
             restored: false,
+            contested: false,
             given_up: BTreeSet::new(),
         }
     }
@@ -673,7 +690,7 @@ mod tests {
 
     #[test]
     fn a_later_version_is_promoted_before_it_is_announced() {
-        let old = Token::derive(&UserId::from_iam("AIDAALICE"), &Occasion::PasswordOf(NOW - Duration::days(300)), 0);
+        let old = Token::derive(&UserId::from_iam("AIDAALICE"), NOW - Duration::days(300), 0);
         let plain = stale();
         let new = token(&plain, 0);
         let applied = Observed {
@@ -761,25 +778,42 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_carried_out_once_however_often_and_late_it_is_delivered() {
-        let asked = |time: &str| Observed { force: true, requested: Some(time.to_owned()), ..stale() };
-        let first = token(&asked("10:00"), 0);
-        for reset_required in [true, false] {
-            let again = with(asked("10:00"), LONG, &[(&first, &[CURRENT])]);
-            assert_eq!(next(&Observed { reset_required, ..again }), DONE, "change demanded: {reset_required}");
+    fn a_request_that_was_served_is_not_carried_out_again() {
+        let first = token(&stale(), 0);
+        let asked = |ago| Observed { force: true, requested: Some(NOW - ago), ..stale() };
+        for (ago, touched, expected) in [
+            (Duration::hours(2), LONG, DONE),
+            (Duration::minutes(5), LONG, Step::Store(token(&stale(), 1))),
+            (Duration::days(3), LONG, Step::Store(token(&stale(), 1))),
+        ] {
+            assert_eq!(next(&with(asked(ago), touched, &[(&first, &[CURRENT])])), expected, "asked {ago} ago");
         }
-        let later =
-            |ago, reset_required| Observed { reset_required, ..with(asked("11:00"), ago, &[(&first, &[CURRENT])]) };
-        let new = token(&asked("11:00"), 0);
-        assert_eq!(next(&later(Duration::minutes(5), true)), DONE, "the same wish twice");
-        assert_eq!(next(&later(Duration::minutes(5), false)), Step::Store(new.clone()), "the user had signed in");
-        assert_eq!(next(&later(LONG, true)), Step::Store(new.clone()), "the unused password may have leaked");
-        assert_eq!(next(&Observed { restored: true, ..later(Duration::ZERO, true) }), Step::Store(new));
+    }
+
+    #[test]
+    fn two_runs_that_crossed_are_settled_by_a_new_password() {
+        let plain = stale();
+        let (first, second, third) = (token(&plain, 0), token(&plain, 1), token(&plain, 2));
+        let labels: &[(&Token, &[&str])] = &[(&first, &[CURRENT]), (&second, &[PENDING, "own"])];
+        let contested = Observed {
+            contested: true,
+            given_up: BTreeSet::from([second.clone()]),
+            ..with(plain, Duration::ZERO, labels)
+        };
+        assert_eq!(next(&contested), Step::Store(third.clone()));
+        let labels: &[(&Token, &[&str])] = &[(&first, &[CURRENT]), (&second, &["own"]), (&third, &[PENDING, "own"])];
+        let stored = Observed {
+            contested: true,
+            claimed: Some(third.clone()),
+            given_up: BTreeSet::from([second.clone()]),
+            ..with(stale(), Duration::ZERO, labels)
+        };
+        assert_eq!(next(&stored), Step::Apply(third));
     }
 
     #[test]
     fn a_user_who_signed_in_before_the_reset_was_confirmed_keeps_their_password() {
-        let old = Token::derive(&UserId::from_iam("AIDAALICE"), &Occasion::PasswordOf(NOW - Duration::days(300)), 0);
+        let old = Token::derive(&UserId::from_iam("AIDAALICE"), NOW - Duration::days(300), 0);
         let plain = stale();
         let new = token(&plain, 0);
         let unconfirmed = with(plain, LONG, &[(&old, &[PREVIOUS]), (&new, &[PENDING, CURRENT, "own"])]);
@@ -818,7 +852,7 @@ mod tests {
 
     #[test]
     fn a_password_nobody_has_used_in_all_the_days_it_may_be_old_is_reset_again() {
-        let old = Token::derive(&UserId::from_iam("AIDAALICE"), &Occasion::PasswordOf(NOW - Duration::days(300)), 0);
+        let old = Token::derive(&UserId::from_iam("AIDAALICE"), NOW - Duration::days(300), 0);
         let plain = Observed { reset_required: true, ..stale() };
         let new = token(&plain, 0);
         assert_eq!(next(&with(plain, Duration::days(120), &[(&old, &[CURRENT])])), Step::Store(new));

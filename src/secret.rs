@@ -80,31 +80,18 @@ pub fn tags(account: &AccountId, user: &UserName) -> BTreeMap<&'static str, Stri
     ])
 }
 
-/// What makes two resets of a user the same reset.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Occasion {
-    /// The password that is to be replaced, by the time it was set.
-    PasswordOf(OffsetDateTime),
-    /// A person's request, by the time that its event carries in each delivery.
-    RequestOf(String),
-}
-
 /// The id of a version, and its idempotency key: 64 hexadecimal digits derived
-/// from the user and the occasion. Whoever sets out to do the same reset arrives
-/// at the same version.
+/// from the user and the password that is replaced. Whoever sets out to replace
+/// the same password arrives at the same version, whatever the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Token(String);
 
 impl Token {
-    /// The token for a reset of `user`. Every further attempt at the same one,
-    /// because the account refused the one before, counts `attempt` up from 0.
+    /// The token for replacing the password that `user` has had since
+    /// `changed`. Every further attempt at it counts `attempt` up from 0.
     #[must_use]
-    pub fn derive(user: &UserId, occasion: &Occasion, attempt: u32) -> Self {
-        let occasion = match occasion {
-            Occasion::PasswordOf(changed) => format!("password of {}", changed.unix_timestamp()),
-            Occasion::RequestOf(time) => format!("request of {time}"),
-        };
-        let subject = format!("{MANAGED_BY}/1/{user}/{occasion}/{attempt}");
+    pub fn derive(user: &UserId, changed: OffsetDateTime, attempt: u32) -> Self {
+        let subject = format!("{MANAGED_BY}/1/{user}/{}/{attempt}", changed.unix_timestamp());
         Self(Sha256::digest(subject).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
@@ -288,20 +275,18 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_told_by_user_occasion_and_attempt_and_nothing_else() {
+    fn a_token_is_told_by_user_date_and_attempt_and_nothing_else() {
         let alice = UserId::from_iam("AIDAALICE");
         let bob = UserId::from_iam("AIDABOB");
         let date = datetime!(2026-01-02 03:04:05 UTC);
-        let by_date = Occasion::PasswordOf(date);
-        let token = Token::derive(&alice, &by_date, 0);
-        assert_eq!(token, Token::derive(&alice, &by_date, 0));
+        let token = Token::derive(&alice, date, 0);
+        assert_eq!(token, Token::derive(&alice, date, 0));
         assert_eq!(token.as_str().len(), 64);
         assert_eq!(Token::from_version_id(token.as_str()), Some(token.clone()));
         for other in [
-            Token::derive(&bob, &by_date, 0),
-            Token::derive(&alice, &Occasion::PasswordOf(datetime!(2026-01-02 03:04:06 UTC)), 0),
-            Token::derive(&alice, &Occasion::RequestOf("2026-01-02T03:04:05Z".to_owned()), 0),
-            Token::derive(&alice, &by_date, 1),
+            Token::derive(&bob, date, 0),
+            Token::derive(&alice, datetime!(2026-01-02 03:04:06 UTC), 0),
+            Token::derive(&alice, date, 1),
         ] {
             assert_ne!(token, other);
             assert_ne!(token.unannounced(), other.unannounced());

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use time::OffsetDateTime;
+
 use crate::account::password_policy::Requirement;
 use crate::identity::{AccountId, UserId, UserName};
 
@@ -55,7 +57,7 @@ pub enum Ask {
     ForcedReset {
         /// When the person asked: the event's `time`, which is the same in each of
         /// its deliveries, if it has one.
-        requested: Option<String>,
+        requested: Option<OffsetDateTime>,
         /// The users, each once, in the finding's order. Never empty.
         users: Vec<UserRef>,
     },

@@ -35,6 +35,8 @@ mod tests;
 mod wire;
 
 use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::identity::{AccountId, Home};
 
@@ -162,7 +164,7 @@ fn screened(detail_type: DetailType, findings: &[Value], time: Option<&str>, hom
         let spare_id = || spare_id.map_or_else(|| format!("#{place}"), str::to_owned);
         let mut screened = screening::screen(report, spare_id, occasion, home, rules);
         if let Screened::Wanted(Finding { ask: Ask::ForcedReset { requested, .. }, .. }) = &mut screened {
-            *requested = time.map(str::to_owned);
+            *requested = time.and_then(|time| OffsetDateTime::parse(time, &Rfc3339).ok());
         }
         screened
     };

@@ -270,7 +270,7 @@ impl App {
         let place = work.findings.len();
         let (users, demand) = match &finding.ask {
             Ask::Policy { account_id, requirement, .. } => {
-                policies::add(&mut work.policies, account_id, requirement);
+                policies::add(&mut work.policies, account_id, requirement, &finding.id);
                 if self.config.sweep == SweepMode::Stale {
                     sweeps::add(
                         &mut work.sweeps,
@@ -289,7 +289,7 @@ impl App {
                 (users, Demand { max_age_days: *max_age_days, ..Demand::default() })
             }
             Ask::ForcedReset { users, requested } => {
-                (users, Demand { force: true, requested: requested.clone(), max_age_days: None })
+                (users, Demand { force: true, requested: *requested, max_age_days: None })
             }
         };
         for user in users {

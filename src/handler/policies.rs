@@ -26,6 +26,8 @@ const BEFORE_CONFIRMING: Duration = Duration::from_secs(1);
 pub(super) struct PolicyWork {
     account_id: AccountId,
     requirement: Requirement,
+    /// The first of the findings.
+    finding_id: String,
 }
 
 /// What became of a policy.
@@ -45,10 +47,14 @@ impl PolicyOutcome {
 }
 
 /// Adds what a finding asks to what others ask of the same account.
-pub(super) fn add(works: &mut Vec<PolicyWork>, account_id: &AccountId, requirement: &Requirement) {
+pub(super) fn add(works: &mut Vec<PolicyWork>, account_id: &AccountId, requirement: &Requirement, finding_id: &str) {
     match works.iter_mut().find(|work| work.account_id == *account_id) {
         Some(work) => work.requirement = work.requirement.and(requirement),
-        None => works.push(PolicyWork { account_id: account_id.clone(), requirement: requirement.clone() }),
+        None => works.push(PolicyWork {
+            account_id: account_id.clone(),
+            requirement: requirement.clone(),
+            finding_id: finding_id.to_owned(),
+        }),
     }
 }
 
@@ -138,7 +144,7 @@ impl App {
             // At once: a retry would find nothing to change, and nothing to tell.
             let told = self.publish(Notification::PolicyStrengthened(PolicyStrengthened {
                 account_id: &account.id,
-                finding_id: None,
+                finding_id: Some(&work.finding_id),
                 changes: &next.changes,
                 withheld: &next.withheld,
             }));

@@ -130,6 +130,12 @@ impl App {
         let (others, unfinished) = self.assess_all(invocation, sweep, names(recent(&facts.report))).await;
         dealt.extend(others.into_iter().filter(|dealt| dealt.report.status == UserStatus::Failed));
         users.extend(unfinished.iter().filter_map(Dealt::user_name));
+        // From another start each time: whoever was done since the report has to be
+        // looked at again, and must not keep the others from their turn for ever.
+        if !users.is_empty() {
+            let start = OffsetDateTime::now_utc().nanosecond() as usize / 1000 % users.len();
+            users.rotate_left(start);
+        }
         audit_all(&dealt, sweep);
 
         match self.aws.queue() {

@@ -171,6 +171,11 @@ impl App {
             Err(error) => {
                 dealt.report.status = UserStatus::Failed;
                 dealt.report.needs_a_person = !error.is_retryable();
+                if dealt.report.secret_arn.is_none() {
+                    // Perhaps this run made it before it failed.
+                    let secret = account.secrets.describe(&facts.secret_name).await.ok().flatten();
+                    dealt.report.secret_arn = secret.map(|secret| secret.arn.to_string());
+                }
                 dealt.report.reason = Some(error.to_string());
             }
         }
