@@ -235,7 +235,7 @@ impl Observed {
 
     /// Whether the reset that is asked for has been done already: its password
     /// is the current version, and was applied. `is_newest` tells whether that
-    /// version was made on the very same occasion.
+    /// version was made to replace the very same password.
     fn is_done_by(&self, secret: &SecretState, is_newest: bool, in_doubt: bool) -> bool {
         // Restoring the secret touched it, too, and means nothing here.
         let touched =
@@ -264,7 +264,8 @@ impl Observed {
         Token::derive(&self.user_id, self.changed, attempt)
     }
 
-    /// The latest labelled version that was made on this occasion.
+    /// The latest labelled version that was made to replace the password that
+    /// is, as far as we know, in force.
     fn newest_attempt(&self, secret: &SecretState) -> Option<(u32, Token)> {
         (0..MOST_ATTEMPTS).map(|attempt| (attempt, self.token(attempt))).rfind(|(_, token)| secret.is_labelled(token))
     }

@@ -89,12 +89,6 @@ impl CallError {
         codes.contains(&self.code.as_str())
     }
 
-    /// Whether AWS asked to slow down, and nothing else is wrong.
-    #[must_use]
-    pub fn is_throttling(&self) -> bool {
-        THROTTLED.contains(&self.code.as_str())
-    }
-
     /// Whether AWS gave no error code at all: the endpoint may not know the
     /// operation, or something between it and us answered.
     #[must_use]
