@@ -291,7 +291,8 @@ def delete(settings: Settings, options: argparse.Namespace) -> None:
     sam("delete", "--stack-name", settings.stack, "--region", account.region, "--no-prompts")
     print(
         "Deleted. The secrets below SECRET_PREFIX stay, since they may hold the only copy of a password; so do "
-        f"granted IAMUserChangePassword policies, strengthened password policies and {settings.path.name}."
+        f"the ledger's table {outputs.get('LedgerTableName')}, granted IAMUserChangePassword policies, strengthened "
+        f"password policies and {settings.path.name}. A new stack begins with an empty ledger: see infra/README.md."
     )
 
 

@@ -18,6 +18,8 @@ use crate::notification::Language;
 pub struct Config {
     /// `NOTIFICATION_TOPIC_ARN`, required: the SNS topic for users and operators.
     pub notification_topic_arn: String,
+    /// `LEDGER_TABLE`, required: the DynamoDB table of [`crate::ledger`].
+    pub ledger_table: String,
     /// `MODE`: `remediate` (default) or `dry-run`.
     pub mode: Mode,
     /// `MAX_PASSWORD_AGE_DAYS`, 1 to 1095, default 90. A stricter account
@@ -156,6 +158,7 @@ impl Config {
         let env = Environment(lookup);
         Ok(Self {
             notification_topic_arn: env.required("NOTIFICATION_TOPIC_ARN", TOPIC_ARN, topic_arn)?,
+            ledger_table: env.required("LEDGER_TABLE", TABLE_NAME, table_name)?,
             mode: env.choice("MODE", &[("remediate", Mode::Remediate), ("dry-run", Mode::DryRun)])?,
             max_password_age_days: env.number("MAX_PASSWORD_AGE_DAYS", 90, 1, 1095)?,
             password_length: env.number("PASSWORD_LENGTH", 24, 8, 128)?,
@@ -270,6 +273,12 @@ fn topic_arn(text: &str) -> Option<String> {
     }
 }
 
+const TABLE_NAME: &str = "the name of a DynamoDB table (3 to 255 letters, digits and _ - .)";
+
+fn table_name(text: &str) -> Option<String> {
+    (text.len() >= 3 && is_made_of(text, "_-.", 255)).then(|| text.to_owned())
+}
+
 const SECRET_PREFIX: &str = "1 to 128 letters, digits and / _ + = . @ -, with no slash at either end";
 
 fn secret_prefix(text: &str) -> Option<String> {
@@ -310,11 +319,13 @@ fn is_made_of(text: &str, punctuation: &str, most: usize) -> bool {
 mod tests {
     use super::*;
 
-    const TOPIC: (&str, &str) = ("NOTIFICATION_TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:passwords");
+    /// What has no default.
+    const REQUIRED: [(&str, &str); 2] =
+        [("NOTIFICATION_TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:passwords"), ("LEDGER_TABLE", "ledger")];
 
     fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
         Config::from_lookup(|name| {
-            let set = variables.iter().chain([&TOPIC]).find(|(key, _)| *key == name);
+            let set = variables.iter().chain(&REQUIRED).find(|(key, _)| *key == name);
             set.map(|(_, value)| (*value).to_owned())
         })
     }
@@ -322,6 +333,7 @@ mod tests {
     #[test]
     fn the_defaults_are_the_documented_ones() {
         let config = read(&[]).unwrap();
+        assert_eq!(config.ledger_table, "ledger");
         assert_eq!(config.mode, Mode::Remediate);
         assert_eq!(config.max_password_age_days, 90);
         assert_eq!(config.password_length, 24);
@@ -346,6 +358,8 @@ mod tests {
         for (variable, value, allowed) in [
             ("NOTIFICATION_TOPIC_ARN", "passwords", "arn:aws:sns:"),
             ("NOTIFICATION_TOPIC_ARN", "arn:aws:sqs:us-east-1:123456789012:passwords", "arn:aws:sns:"),
+            ("LEDGER_TABLE", "my table", "DynamoDB table"),
+            ("LEDGER_TABLE", "no", "3 to 255"),
             ("MODE", "dryrun", "remediate or dry-run"),
             ("MAX_PASSWORD_AGE_DAYS", "0", "1 to 1095"),
             ("MAX_PASSWORD_AGE_DAYS", "1096", "1 to 1095"),
@@ -367,13 +381,7 @@ mod tests {
             ("NOTIFICATION_LANGUAGE", "de", "en or ja"),
             ("RUST_LOG", "loud=very", "level"),
         ] {
-            let text = Config::from_lookup(|name| match name {
-                name if name == variable => Some(value.to_owned()),
-                name if name == TOPIC.0 => Some(TOPIC.1.to_owned()),
-                _ => None,
-            })
-            .unwrap_err()
-            .to_string();
+            let text = read(&[(variable, value)]).unwrap_err().to_string();
             for part in [variable, value, allowed] {
                 assert!(text.contains(part), "{variable}={value}: `{text}` lacks `{part}`");
             }
@@ -381,10 +389,12 @@ mod tests {
     }
 
     #[test]
-    fn the_topic_is_required_even_when_it_is_set_to_nothing() {
-        for unset in [None, Some(String::new()), Some("  ".to_owned())] {
-            let error = Config::from_lookup(|_| unset.clone()).unwrap_err();
-            assert!(error.to_string().starts_with("NOTIFICATION_TOPIC_ARN is not set"), "{error}");
+    fn what_has_no_default_is_required_even_when_it_is_set_to_nothing() {
+        for (variable, _) in REQUIRED {
+            for nothing in ["", "  "] {
+                let error = read(&[(variable, nothing)]).unwrap_err();
+                assert!(error.to_string().starts_with(&format!("{variable} is not set")), "{error}");
+            }
         }
     }
 
@@ -410,7 +420,7 @@ mod tests {
             ("RUST_LOG", ["trace", "warn,iam_password_remediator=debug"]),
         ] {
             for value in values {
-                assert!(read(&[(variable, value)]).is_ok() || variable == TOPIC.0, "{variable}={value}");
+                assert!(read(&[(variable, value)]).is_ok(), "{variable}={value}");
             }
         }
     }

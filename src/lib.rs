@@ -7,17 +7,19 @@
 //! ```text
 //! event         any input -> Request, or a reason to pass a finding over
 //!   survey      Request -> facts, read from IAM and Secrets Manager at once
-//!   assessment  facts + configuration -> Skip(reason) | Reset
-//!   reset       store -> apply -> confirm -> announce, from wherever it stands
-//!   report      what happened -> answer; telemetry -> log lines and metrics
+//!   assessment  facts + configuration -> how a user stands
+//!   reset       how a user stands + ledger -> the next step, until the end
+//!   answer      what became of findings, policies and users -> JSON
+//!   telemetry   the same -> log lines and metrics
 //! ```
 //!
-//! Only [`aws`] names the SDK, and only it, [`survey`], [`reset`] and
-//! [`handler`] wait for anything: the rest is plain functions of plain values.
+//! Only [`aws`] names the SDK, and only it, [`survey`], the driver of [`reset`]
+//! and [`handler`] wait for anything: the rest is plain functions of plain values.
 //! A [`password::Password`] can be shown to nobody but the two calls that store
 //! and set it.
 
 pub mod account;
+mod answer;
 pub mod assessment;
 pub mod aws;
 pub mod config;
@@ -25,10 +27,13 @@ pub mod event;
 pub mod globs;
 pub mod handler;
 pub mod identity;
+pub mod ledger;
 pub mod notification;
 pub mod password;
-pub mod report;
 pub mod reset;
 pub mod secret;
 pub mod survey;
 pub mod telemetry;
+
+/// The program's name: in tags, notes, log lines and the user agent.
+pub const NAME: &str = env!("CARGO_PKG_NAME");

@@ -70,7 +70,7 @@ impl Password {
         // Never grows, so no copy stays behind in memory that was given back.
         let mut candidate = Zeroizing::new(String::with_capacity(length));
         for _ in 0..MAXIMUM_DRAWS {
-            source.try_fill_bytes(bytes.as_mut_slice()).map_err(|error| NoRandomness(error.to_string()))?;
+            source.try_fill_bytes(bytes.as_mut_slice()).map_err(NoRandomness::new)?;
             candidate.clear();
             let usable = bytes.iter().map(|&byte| usize::from(byte)).filter(|&index| index < LIMIT);
             candidate.extend(usable.take(length).map(|index| char::from(ALPHABET[index % ALPHABET.len()])));
@@ -78,7 +78,7 @@ impl Password {
                 return Ok(Self::copy_of(&candidate));
             }
         }
-        Err(NoRandomness(format!("{MAXIMUM_DRAWS} draws gave no acceptable password")))
+        Err(NoRandomness::new(format!("{MAXIMUM_DRAWS} draws gave no acceptable password")))
     }
 
     /// Takes back a password that was read from the secret it is stored in.
@@ -139,10 +139,17 @@ impl GenerationRules {
     }
 }
 
-/// There was no randomness to make a password of. Nothing has been changed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no randomness to make a password of: {0}")]
+/// The operating system gave no randomness to make something of. Nothing has
+/// been changed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
+#[error("the operating system gives no usable randomness: {0}")]
 pub struct NoRandomness(String);
+
+impl NoRandomness {
+    pub(crate) fn new(problem: impl fmt::Display) -> Self {
+        Self(problem.to_string())
+    }
+}
 
 #[cfg(test)]
 mod tests {

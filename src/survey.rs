@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use crate::account::credential_report::{CredentialReport, ReportError};
 use crate::account::password_policy::EffectivePolicy;
 use crate::aws::{Account, CallError, ChangePasswordAccess, LoginProfile, User};
-use crate::identity::{Partition, UserName};
+use crate::identity::{AccountId, Partition, UserName};
 use crate::secret::{SecretName, SecretState};
 
 /// What is the same for all users of an account.
@@ -21,6 +21,8 @@ pub struct AccountFacts {
 /// What is known of one user.
 #[derive(Debug)]
 pub struct UserFacts {
+    /// The user's account.
+    pub account_id: AccountId,
     /// The user.
     pub user: User,
     /// The user's tags; none if they could not be read.
@@ -49,10 +51,13 @@ pub enum SurveyError {
 }
 
 impl SurveyError {
-    /// Whether the same may succeed later, with nothing else changed.
+    /// Whether no retry mends it: a person has to act, and should be told so.
     #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Call(error) if error.retryable)
+    pub fn needs_a_person(&self) -> bool {
+        match self {
+            Self::Call(error) => error.needs_a_person,
+            Self::Report(_) => true,
+        }
     }
 }
 
@@ -104,7 +109,7 @@ pub async fn user(
     let Some(user) = user? else { return Ok(None) };
     let tags = match tags {
         Ok(tags) => Some(tags),
-        Err(error) if error.retryable => return Err(error),
+        Err(error) if !error.needs_a_person => return Err(error),
         Err(error) => {
             tracing::warn!(%error, user_name = %user.name, "the user's tags cannot be read: the user counts as exempt");
             None
@@ -122,6 +127,7 @@ pub async fn user(
         async { if secret_name == guessed_secret { secret } else { account.secrets.describe(&secret_name).await } },
     );
     Ok(Some(UserFacts {
+        account_id: account.id.clone(),
         tags,
         profile: profile?,
         change_password: access?.unwrap_or(ChangePasswordAccess::Unknown),

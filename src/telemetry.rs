@@ -15,8 +15,9 @@ use tracing_subscriber::filter::{FilterExt, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{Layer, Registry};
 
-use crate::report::{Answer, PolicyStatus, UserStatus};
-use crate::secret::MANAGED_BY;
+use crate::NAME;
+use crate::answer::{Answer, PolicyOutcome, UserAnswer, UserOutcome};
+use crate::assessment::SkipReason;
 
 /// The targets of this crate's own log lines.
 const OWN_TARGET: &str = "iam_password_remediator";
@@ -40,7 +41,7 @@ where
     lines.with_target("logger");
     lines.with_flattened_event();
     lines.with_top_level_flattened_span_list();
-    lines.add_static_field("service", json!(MANAGED_BY));
+    lines.add_static_field("service", json!(NAME));
     tracing_subscriber::registry().with(lines.with_filter(wanted.and(capped)))
 }
 
@@ -59,7 +60,7 @@ impl Metrics {
     }
 
     /// Writes what an invocation did.
-    pub fn emit(&self, answer: &Answer, now: OffsetDateTime) {
+    pub(crate) fn emit(&self, answer: &Answer, now: OffsetDateTime) {
         let line = metrics(answer, now);
         let mut out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = writeln!(out, "{line}") {
@@ -75,19 +76,21 @@ impl fmt::Debug for Metrics {
 }
 
 fn metrics(answer: &Answer, now: OffsetDateTime) -> Value {
-    let count = |status| answer.users.iter().filter(|user| user.status == status).count();
+    let totals = answer.totals();
     let mut values = vec![
-        ("Resets", "Count", count(UserStatus::Reset)),
-        ("Skips", "Count", count(UserStatus::Skipped)),
-        ("Held", "Count", count(UserStatus::Held)),
-        ("Queued", "Count", count(UserStatus::Queued)),
-        ("Failures", "Count", answer.failures()),
+        ("Resets", "Count", totals.reset),
+        ("Skips", "Count", totals.skipped),
+        ("Held", "Count", totals.held),
+        ("Queued", "Count", totals.queued),
+        ("Failures", "Count", totals.failed),
         ("IgnoredFindings", "Count", answer.ignored_findings()),
     ];
     let policies = answer.policies.iter();
-    let strengthened = policies.filter(|policy| policy.status == PolicyStatus::Strengthened).count();
+    let strengthened = policies.filter(|policy| matches!(policy.outcome, PolicyOutcome::Strengthened)).count();
     values.push(("PoliciesStrengthened", "Count", strengthened));
-    let oldest = answer.users.iter().filter_map(|user| user.password_age_days).max();
+    let is_exempt = |user: &&UserAnswer| matches!(user.outcome, UserOutcome::Skipped(SkipReason::Exempt));
+    let others = answer.users.iter().filter(|user| !is_exempt(user));
+    let oldest = others.filter_map(|user| user.password_age_days).max();
     if let Some(days) = oldest {
         values.push(("OldestPasswordAgeDays", "None", days as usize));
     }
@@ -101,8 +104,8 @@ fn metrics(answer: &Answer, now: OffsetDateTime) -> Value {
                 "Metrics": definitions,
             }],
         },
-        "service": MANAGED_BY,
-        "mode": answer.mode,
+        "service": NAME,
+        "mode": answer.mode(),
     });
     for (name, _, value) in values {
         line[name] = json!(value);

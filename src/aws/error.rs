@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 ///
 /// It is the only form in which a failed call leaves [`crate::aws`]: an
 /// `SdkError` can hold the bodies of request and answer, passwords included.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("{operation} failed: {code}{}{}", detail(.message.as_ref(), ": "), detail(.request_id.as_ref(), ", request id "))]
 pub struct CallError {
     /// The action as IAM policies name it, such as `iam:GetUser`.
@@ -19,8 +19,8 @@ pub struct CallError {
     pub message: Option<String>,
     /// The id under which AWS's support finds the call.
     pub request_id: Option<String>,
-    /// Whether the same call may succeed later, with nothing else changed.
-    pub retryable: bool,
+    /// Whether no retry mends it: a person has to act, and should be told so.
+    pub needs_a_person: bool,
 }
 
 fn detail(part: Option<&String>, before: &str) -> String {
@@ -39,13 +39,14 @@ pub(super) enum Input {
 /// IAM says this of an entity that is being changed elsewhere, for minutes.
 const TEMPORARILY_UNMODIFIABLE: &str = "EntityTemporarilyUnmodifiable";
 
-const THROTTLED: [&str; 6] = [
+const THROTTLED: [&str; 7] = [
     "Throttling",
     "ThrottlingException",
     "ThrottledException",
     "RequestLimitExceeded",
     "TooManyRequestsException",
     "SlowDown",
+    "ProvisionedThroughputExceededException",
 ];
 
 impl CallError {
@@ -67,7 +68,8 @@ impl CallError {
         );
         let unanswered =
             matches!(error, SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_));
-        let retryable = unanswered
+        // The same call may succeed later, with nothing else changed.
+        let may_pass = unanswered
             || status.is_some_and(|status| status >= 500 || status == 429)
             || code == TEMPORARILY_UNMODIFIABLE
             || THROTTLED.contains(&code.as_str());
@@ -76,13 +78,13 @@ impl CallError {
             Input::Secret => None,
         };
         let request_id = error.request_id().map(str::to_owned);
-        Self { operation, code, message, request_id, retryable }
+        Self { operation, code, message, request_id, needs_a_person: !may_pass }
     }
 
     /// An answer that lacks what AWS documents to be in it.
     pub(super) fn incomplete(operation: &'static str, what: &str) -> Self {
         let code = format!("the answer holds no {what}");
-        Self { operation, code, message: None, request_id: None, retryable: true }
+        Self { operation, code, message: None, request_id: None, needs_a_person: false }
     }
 
     pub(super) fn is(&self, codes: &[&str]) -> bool {

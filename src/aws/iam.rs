@@ -190,7 +190,9 @@ impl Iam {
                 Some(error) if !error.is(&["ReportNotPresent", "ReportExpired", "ReportInProgress"]) => {
                     return Err(error);
                 }
-                Some(error) if Instant::now() + pause > until => return Err(CallError { retryable: true, ..error }),
+                Some(error) if Instant::now() + pause > until => {
+                    return Err(CallError { needs_a_person: false, ..error });
+                }
                 Some(error) if error.is(&["ReportInProgress"]) => {}
                 _ if asked => {}
                 _ => {
@@ -247,6 +249,14 @@ impl Iam {
         let policy = format!("arn:{}:iam::aws:policy/{CHANGE_PASSWORD_POLICY}", self.partition);
         let answer = self.client.attach_user_policy().user_name(name.as_str()).policy_arn(policy).send().await;
         answer.map(drop).map_err(|error| CallError::new("iam:AttachUserPolicy", Input::Plain, &error))
+    }
+
+    /// Requires a change of password at the next sign-in, and leaves the password
+    /// as it is. False if the user cannot sign in to the console.
+    pub async fn demand_change(&self, name: &UserName) -> Result<bool, CallError> {
+        let answer =
+            self.client.update_login_profile().user_name(name.as_str()).password_reset_required(true).send().await;
+        Ok(found("iam:UpdateLoginProfile", answer)?.is_some())
     }
 
     /// Sets the user's password, to be changed at the next sign-in.

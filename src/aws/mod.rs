@@ -3,6 +3,7 @@
 
 mod error;
 mod iam;
+mod ledger;
 mod queue;
 mod secrets;
 mod security_hub;
@@ -24,13 +25,14 @@ use tokio::sync::Mutex;
 pub use self::error::CallError;
 use self::error::Input;
 pub use self::iam::{ChangePasswordAccess, Iam, LoginProfile, PasswordSet, User};
+pub use self::ledger::{Choice, Lease, Leased, Ledger, Written};
 pub use self::queue::{NotSent, Queue};
-pub use self::secrets::{Created, LabelMoved, ReadBack, Secrets, Stored};
+pub use self::secrets::{Created, LabelMoved, ListedSecret, ReadBack, Secrets, Stored};
 pub use self::security_hub::{Mark, Recorded, SecurityHub};
 pub use self::sns::Topic;
+use crate::NAME;
 use crate::config::Config;
 use crate::identity::{AccountId, Home};
-use crate::secret::MANAGED_BY;
 
 /// How often one call is tried, the first time included. With the pauses
 /// between them, being asked to slow down may last for some 25 seconds.
@@ -53,7 +55,7 @@ const RENEWAL_MARGIN: time::Duration = time::Duration::minutes(15);
 /// of others; the number of tries of each call is bound enough.
 macro_rules! client {
     ($sdk_crate:ident, $sdk:expr) => {{
-        let retries = RetryPartition::custom(MANAGED_BY).token_bucket(TokenBucket::unlimited()).build();
+        let retries = RetryPartition::custom(NAME).token_bucket(TokenBucket::unlimited()).build();
         $sdk_crate::Client::from_conf($sdk_crate::config::Builder::from($sdk).retry_partition(retries).build())
     }};
 }
@@ -63,6 +65,7 @@ macro_rules! client {
 pub struct Aws {
     sdk: SdkConfig,
     topic: Topic,
+    ledger: Ledger,
     security_hub: SecurityHub,
     queue: Option<Queue>,
     member_role_name: Option<String>,
@@ -110,7 +113,7 @@ impl OutOfReach {
     /// every member account.
     #[must_use]
     pub fn needs_a_person(&self) -> bool {
-        matches!(self, Self::NotAssumed { error, .. } if !error.retryable)
+        matches!(self, Self::NotAssumed { error, .. } if error.needs_a_person)
     }
 }
 
@@ -121,6 +124,7 @@ impl Aws {
         let queue = |url| Queue { client: client!(aws_sdk_sqs, &sdk), url };
         Self {
             topic: Topic { client: client!(aws_sdk_sns, &sdk), arn: config.notification_topic_arn.clone() },
+            ledger: Ledger { client: client!(aws_sdk_dynamodb, &sdk), table: config.ledger_table.clone() },
             security_hub: SecurityHub { client: client!(aws_sdk_securityhub, &sdk) },
             queue: config.work_queue_url.clone().map(queue),
             member_role_name: config.member_role_name.clone(),
@@ -136,7 +140,7 @@ impl Aws {
         let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(FIRST_PAUSE))
             .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build());
-        match AppName::new(MANAGED_BY) {
+        match AppName::new(NAME) {
             Ok(name) => config.app_name(name),
             Err(_) => config,
         }
@@ -146,6 +150,12 @@ impl Aws {
     #[must_use]
     pub fn topic(&self) -> &Topic {
         &self.topic
+    }
+
+    /// The ledger, in the function's own account and region.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// Security Hub in the function's own account and region.
@@ -207,8 +217,7 @@ impl Aws {
     async fn assume(&self, home: &Home, id: &AccountId, role_name: &str) -> Result<Member, OutOfReach> {
         const OPERATION: &str = "sts:AssumeRole";
         let role = format!("arn:{}:iam::{id}:role/{role_name}", home.partition);
-        let answer =
-            client!(aws_sdk_sts, &self.sdk).assume_role().role_arn(&role).role_session_name(MANAGED_BY).send().await;
+        let answer = client!(aws_sdk_sts, &self.sdk).assume_role().role_arn(&role).role_session_name(NAME).send().await;
         let not_assumed = |error| OutOfReach::NotAssumed { role: role.clone(), error };
         let answer = answer.map_err(|error| not_assumed(CallError::new(OPERATION, Input::Plain, &error)))?;
         let given = answer.credentials().ok_or_else(|| not_assumed(CallError::incomplete(OPERATION, "credentials")))?;
@@ -217,7 +226,7 @@ impl Aws {
             given.secret_access_key(),
             Some(given.session_token().to_owned()),
             None,
-            MANAGED_BY,
+            NAME,
         );
         let provider = SharedCredentialsProvider::new(credentials);
         let sdk = self.sdk.to_builder().credentials_provider(provider).build();

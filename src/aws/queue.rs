@@ -33,13 +33,10 @@ pub enum NotSent {
 }
 
 impl NotSent {
-    /// Whether the same may succeed later, with nothing else changed.
+    /// Whether no retry mends it: a person has to act, and should be told so.
     #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        match self {
-            Self::Call(error) => error.retryable,
-            Self::Refused(_) => true,
-        }
+    pub fn needs_a_person(&self) -> bool {
+        matches!(self, Self::Call(error) if error.needs_a_person)
     }
 }
 

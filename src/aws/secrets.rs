@@ -1,21 +1,21 @@
 //! Secrets Manager: where passwords are kept.
 #![expect(clippy::missing_errors_doc, reason = "each method fails as the call does that it is named after")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::types::Tag;
+use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, Tag};
 
 use super::error::{CallError, Input};
-use super::instant;
-use crate::notification::SecretArn;
+use crate::NAME;
+use crate::identity::UserName;
 use crate::password::Password;
-use crate::secret::{self, SecretName, SecretState, Token};
+use crate::secret::{self, SecretArn, SecretName, SecretState, VersionId};
 
 /// How `CreateSecret` ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
-    /// There is a new secret, with this ARN and no version.
+    /// There is a new secret, with this ARN.
     New(SecretArn),
     /// There is one of that name already, perhaps scheduled for deletion.
     Exists,
@@ -24,13 +24,19 @@ pub enum Created {
 /// How `PutSecretValue` ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stored {
-    /// The version holds what was given.
-    New {
-        /// The labels that it has now.
-        labels: Vec<String>,
-    },
-    /// Another run stored another password in that version first.
-    Taken,
+    /// The version holds what was given, and has these labels.
+    New(BTreeSet<String>),
+    /// The version holds something else.
+    AlreadyThere,
+}
+
+/// A secret that claims by its tags to be of this function's making.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedSecret {
+    /// Its ARN.
+    pub arn: SecretArn,
+    /// The user that its tags name; none if they name none.
+    pub user: Option<UserName>,
 }
 
 /// How reading a version back ended.
@@ -38,10 +44,8 @@ pub enum Stored {
 pub enum ReadBack {
     /// The password that the version holds.
     Password(Password),
-    /// The version holds something else.
+    /// The version holds something else, or is gone.
     Unusable,
-    /// The version no longer has the label it was asked by.
-    Moved,
 }
 
 /// How moving a label ended.
@@ -77,17 +81,20 @@ impl Secrets {
             arn,
             deleted: answer.deleted_date().is_some(),
             tags: answer.tags().iter().filter_map(tag).collect(),
-            last_changed: answer.last_changed_date().map(instant),
-            versions: versions.map(|(id, labels)| (id.clone(), labels.iter().cloned().collect())).collect(),
+            versions: versions
+                .map(|(id, labels)| (VersionId::from_stored(id), labels.iter().cloned().collect()))
+                .collect(),
         }))
     }
 
-    /// Creates a secret that holds nothing yet.
+    /// Creates a secret whose first version, `marker`, holds this document.
     pub async fn create(
         &self,
         name: &SecretName,
         tags: &BTreeMap<&'static str, String>,
         kms_key_id: Option<&str>,
+        marker: &VersionId,
+        document: &str,
     ) -> Result<Created, CallError> {
         const OPERATION: &str = "secretsmanager:CreateSecret";
         let answer = self
@@ -97,6 +104,8 @@ impl Secrets {
             .description("Console password of an IAM user, to be changed at the next sign-in")
             .set_kms_key_id(kms_key_id.map(str::to_owned))
             .set_tags(Some(sdk_tags(tags)))
+            .client_request_token(marker.as_str())
+            .secret_string(document)
             .send()
             .await;
         match answer {
@@ -112,64 +121,55 @@ impl Secrets {
     }
 
     /// Takes the secret out of its scheduled deletion.
-    pub async fn restore(&self, name: &SecretName) -> Result<(), CallError> {
-        let answer = self.client.restore_secret().secret_id(name.as_str()).send().await;
+    pub async fn restore(&self, arn: &SecretArn) -> Result<(), CallError> {
+        let answer = self.client.restore_secret().secret_id(arn.as_str()).send().await;
         answer.map(drop).map_err(|error| CallError::new("secretsmanager:RestoreSecret", Input::Plain, &error))
     }
 
     /// Sets tags; others stay.
-    pub async fn tag(&self, name: &SecretName, tags: &BTreeMap<&'static str, String>) -> Result<(), CallError> {
-        let request = self.client.tag_resource().secret_id(name.as_str()).set_tags(Some(sdk_tags(tags)));
+    pub async fn tag(&self, arn: &SecretArn, tags: &BTreeMap<&'static str, String>) -> Result<(), CallError> {
+        let request = self.client.tag_resource().secret_id(arn.as_str()).set_tags(Some(sdk_tags(tags)));
         let answer = request.send().await;
         answer.map(drop).map_err(|error| CallError::new("secretsmanager:TagResource", Input::Plain, &error))
     }
 
-    /// Stores a document as the version `token`, under labels that it takes
-    /// away from other versions.
+    /// Stores a document as this version, under `label`, which it takes away from
+    /// the version that had it.
     pub async fn store(
         &self,
-        name: &SecretName,
-        token: &Token,
-        labels: &[&str],
+        arn: &SecretArn,
+        version: &VersionId,
+        label: &str,
         document: &str,
     ) -> Result<Stored, CallError> {
         let answer = self
             .client
             .put_secret_value()
-            .secret_id(name.as_str())
-            .client_request_token(token.as_str())
+            .secret_id(arn.as_str())
+            .client_request_token(version.as_str())
             .secret_string(document)
-            .set_version_stages(Some(labels.iter().map(|label| (*label).to_owned()).collect()))
+            .version_stages(label)
             .send()
             .await;
         match answer {
-            Ok(answer) => Ok(Stored::New { labels: answer.version_stages().to_vec() }),
+            Ok(answer) => Ok(Stored::New(answer.version_stages().iter().cloned().collect())),
             Err(error) => {
                 let error = CallError::new("secretsmanager:PutSecretValue", Input::Secret, &error);
-                if error.is(&["ResourceExistsException"]) { Ok(Stored::Taken) } else { Err(error) }
+                if error.is(&["ResourceExistsException"]) { Ok(Stored::AlreadyThere) } else { Err(error) }
             }
         }
     }
 
-    /// Reads back the password in `version`, which has `label`.
-    pub async fn read(&self, name: &SecretName, version: &Token, label: &str) -> Result<ReadBack, CallError> {
-        let answer = self
-            .client
-            .get_secret_value()
-            .secret_id(name.as_str())
-            .version_id(version.as_str())
-            .version_stage(label)
-            .send()
-            .await;
+    /// Reads back the password in `version`.
+    pub async fn read(&self, arn: &SecretArn, version: &VersionId) -> Result<ReadBack, CallError> {
+        let answer = self.client.get_secret_value().secret_id(arn.as_str()).version_id(version.as_str()).send().await;
         match answer {
             Ok(answer) => {
                 Ok(answer.secret_string().and_then(secret::password_in).map_or(ReadBack::Unusable, ReadBack::Password))
             }
             Err(error) => {
                 let error = CallError::new("secretsmanager:GetSecretValue", Input::Secret, &error);
-                let moved =
-                    error.is(&["ResourceNotFoundException", "InvalidParameterException", "InvalidRequestException"]);
-                if moved { Ok(ReadBack::Moved) } else { Err(error) }
+                if error.is(&["ResourceNotFoundException"]) { Ok(ReadBack::Unusable) } else { Err(error) }
             }
         }
     }
@@ -177,33 +177,64 @@ impl Secrets {
     /// Moves `label` to the version `to`, from where it is now.
     pub async fn move_label(
         &self,
-        name: &SecretName,
+        arn: &SecretArn,
         label: &str,
-        to: &Token,
-        from: Option<&str>,
+        to: &VersionId,
+        from: Option<&VersionId>,
     ) -> Result<LabelMoved, CallError> {
-        self.update_stage(name, label, Some(to.as_str()), from).await
+        self.update_stage(arn, label, Some(to), from).await
     }
 
     /// Takes `label` off `version`. That it is no longer there is no error.
-    pub async fn drop_label(&self, name: &SecretName, label: &str, version: &Token) -> Result<(), CallError> {
-        self.update_stage(name, label, None, Some(version.as_str())).await.map(drop)
+    pub async fn drop_label(&self, arn: &SecretArn, label: &str, version: &VersionId) -> Result<(), CallError> {
+        self.update_stage(arn, label, None, Some(version)).await.map(drop)
+    }
+
+    /// The secrets below `prefix` that claim by their tags to be of this
+    /// function's making. The list may lag behind by some minutes.
+    pub async fn list(&self, prefix: &str) -> Result<Vec<ListedSecret>, CallError> {
+        const OPERATION: &str = "secretsmanager:ListSecrets";
+        let filter = |key, value: &str| Filter::builder().key(key).values(value).build();
+        let mut pages = self
+            .client
+            .list_secrets()
+            .include_planned_deletion(true)
+            .filters(filter(FilterNameStringType::Name, prefix))
+            .filters(filter(FilterNameStringType::TagKey, "managed-by"))
+            .filters(filter(FilterNameStringType::TagValue, NAME))
+            .into_paginator()
+            .send();
+        let mut secrets = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| CallError::new(OPERATION, Input::Plain, &error))?;
+            for listed in page.secret_list() {
+                let tag = |key: &str| listed.tags().iter().find(|tag| tag.key() == Some(key)).and_then(Tag::value);
+                // The filters look for the beginnings of words.
+                let is_ours =
+                    tag("managed-by") == Some(NAME) && listed.name().is_some_and(|name| name.starts_with(prefix));
+                if is_ours {
+                    let user = tag("iam-user").and_then(secret::user_in_tag);
+                    secrets.push(ListedSecret { arn: secret_arn(OPERATION, listed.arn())?, user });
+                }
+            }
+        }
+        Ok(secrets)
     }
 
     async fn update_stage(
         &self,
-        name: &SecretName,
+        arn: &SecretArn,
         label: &str,
-        to: Option<&str>,
-        from: Option<&str>,
+        to: Option<&VersionId>,
+        from: Option<&VersionId>,
     ) -> Result<LabelMoved, CallError> {
         let answer = self
             .client
             .update_secret_version_stage()
-            .secret_id(name.as_str())
+            .secret_id(arn.as_str())
             .version_stage(label)
-            .set_move_to_version_id(to.map(str::to_owned))
-            .set_remove_from_version_id(from.map(str::to_owned))
+            .set_move_to_version_id(to.map(|version| version.as_str().to_owned()))
+            .set_remove_from_version_id(from.map(|version| version.as_str().to_owned()))
             .send()
             .await;
         match answer {

@@ -6,8 +6,8 @@ use aws_sdk_securityhub::types::{
 };
 
 use super::error::{CallError, Input};
+use crate::NAME;
 use crate::event::{FindingRef, OcsfStatus, Workflow};
-use crate::secret::MANAGED_BY;
 
 /// The longest note that Security Hub keeps, in characters.
 const NOTE_LIMIT: usize = 512;
@@ -98,7 +98,7 @@ impl SecurityHub {
         status: Option<WorkflowStatus>,
     ) -> Result<Recorded, CallError> {
         let identifier = AwsSecurityFindingIdentifier::builder().id(id).product_arn(product_arn).build();
-        let note = NoteUpdate::builder().text(note).updated_by(MANAGED_BY).build();
+        let note = NoteUpdate::builder().text(note).updated_by(NAME).build();
         let workflow = status.map(|status| WorkflowUpdate::builder().status(status).build());
         let answer = self
             .client

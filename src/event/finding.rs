@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use time::OffsetDateTime;
-
 use crate::account::password_policy::Requirement;
 use crate::identity::{AccountId, UserId, UserName};
 
@@ -55,9 +53,6 @@ pub enum Ask {
     /// New passwords for these users, however fresh theirs are: a person
     /// selected them.
     ForcedReset {
-        /// When the person asked: the event's `time`, which is the same in each of
-        /// its deliveries, if it has one.
-        requested: Option<OffsetDateTime>,
         /// The users, each once, in the finding's order. Never empty.
         users: Vec<UserRef>,
     },

@@ -20,6 +20,11 @@ pub(super) fn order(fields: &Map<String, Value>, home: &Home) -> Result<Request,
     match fields.get("action") {
         Some(Value::String(action)) if action == "reset" => reset(fields, home).map(Request::Reset),
         Some(Value::String(action)) if action == "sweep" => sweep(fields, home).map(Request::Sweep),
+        Some(Value::String(action)) if action == "adopt" => {
+            let fields = Fields::of("an adoption", fields, &["account_id", "dry_run"])?;
+            let order = super::AdoptOrder { account_id: fields.account(home)?, dry_run: fields.flag("dry_run")? };
+            Ok(Request::Adopt(order))
+        }
         found => {
             let found = match found {
                 Some(Value::String(action)) => excerpt(action),

@@ -30,13 +30,9 @@ mod manual;
 mod ocsf;
 mod resource;
 mod screening;
-#[cfg(test)]
-mod tests;
 mod wire;
 
 use serde_json::Value;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::identity::{AccountId, Home};
 
@@ -53,14 +49,36 @@ use screening::Occasion;
 pub enum Request {
     /// To act upon findings: those of one Imported event, or those that a person
     /// selected.
-    Findings(Vec<Screened>),
+    Findings {
+        /// The event's `id`.
+        event_id: Option<String>,
+        /// Each finding.
+        findings: Vec<Screened>,
+    },
     /// To reset one user: by hand, by a schedule, or a job of the queue.
     Reset(ResetOrder),
     /// To reset every user of an account whose password is too old.
     Sweep(SweepOrder),
-    /// Messages of an SQS queue, each a request of its own, but never another
-    /// batch.
+    /// To take over secrets.
+    Adopt(AdoptOrder),
+}
+
+/// What comes in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// One request.
+    Single(Request),
+    /// Messages of a queue.
     Batch(Vec<BatchItem>),
+}
+
+/// Take over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdoptOrder {
+    /// Account.
+    pub account_id: AccountId,
+    /// Dry run.
+    pub dry_run: bool,
 }
 
 /// An order to reset one user.
@@ -121,20 +139,27 @@ impl Unsupported {
 /// # Errors
 /// [`Unsupported`] if the event is none of the inputs; what it holds besides is
 /// never looked at.
-pub fn parse(event: &Value, home: &Home, rules: &Rules) -> Result<Request, Unsupported> {
+pub fn parse(event: &Value, home: &Home, rules: &Rules) -> Result<Event, Unsupported> {
     match envelope::open(event)? {
-        Envelope::Findings(detail_type, findings) => {
-            Ok(screened(detail_type, findings, event.get("time").and_then(Value::as_str), home, rules))
-        }
-        Envelope::Bare(fields) if fields.contains_key("action") => manual::order(fields, home),
-        Envelope::Bare(fields) => Err(envelope::unknown(fields)),
         Envelope::Messages(messages) => {
             let item = |message: envelope::Message| BatchItem {
                 request: queued(message.body.as_deref(), home, rules),
                 message_id: message.id,
             };
-            Ok(Request::Batch(messages.into_iter().map(item).collect()))
+            Ok(Event::Batch(messages.into_iter().map(item).collect()))
         }
+        _ => single(event, home, rules).map(Event::Single),
+    }
+}
+
+fn single(event: &Value, home: &Home, rules: &Rules) -> Result<Request, Unsupported> {
+    match envelope::open(event)? {
+        Envelope::Findings(detail_type, findings) => {
+            Ok(screened(detail_type, findings, event.get("id").and_then(Value::as_str), home, rules))
+        }
+        Envelope::Bare(fields) if fields.contains_key("action") => manual::order(fields, home),
+        Envelope::Bare(fields) => Err(envelope::unknown(fields)),
+        Envelope::Messages(_) => unreachable!(),
     }
 }
 
@@ -145,11 +170,11 @@ fn queued(body: Option<&str>, home: &Home, rules: &Rules) -> Result<Request, Uns
     match envelope::open(&body)? {
         Envelope::Messages(_) => Err(Unsupported::new("a message with one request", "a batch within a batch")),
         Envelope::Bare(fields) if fields.contains_key("job") => Job::order(&body).map(Request::Reset),
-        Envelope::Bare(_) | Envelope::Findings(..) => parse(&body, home, rules),
+        Envelope::Bare(_) | Envelope::Findings(..) => single(&body, home, rules),
     }
 }
 
-fn screened(detail_type: DetailType, findings: &[Value], time: Option<&str>, home: &Home, rules: &Rules) -> Request {
+fn screened(detail_type: DetailType, findings: &[Value], id: Option<&str>, home: &Home, rules: &Rules) -> Request {
     let screen = |(place, finding): (usize, &Value)| {
         let (is_ocsf, occasion) = match detail_type {
             DetailType::Imported => (false, Occasion::Imported),
@@ -162,11 +187,7 @@ fn screened(detail_type: DetailType, findings: &[Value], time: Option<&str>, hom
             (asff::report(finding), asff::spare_id(finding))
         };
         let spare_id = || spare_id.map_or_else(|| format!("#{place}"), str::to_owned);
-        let mut screened = screening::screen(report, spare_id, occasion, home, rules);
-        if let Screened::Wanted(Finding { ask: Ask::ForcedReset { requested, .. }, .. }) = &mut screened {
-            *requested = time.and_then(|time| OffsetDateTime::parse(time, &Rfc3339).ok());
-        }
-        screened
+        screening::screen(report, spare_id, occasion, home, rules)
     };
-    Request::Findings(findings.iter().enumerate().map(screen).collect())
+    Request::Findings { event_id: id.map(str::to_owned), findings: findings.iter().enumerate().map(screen).collect() }
 }

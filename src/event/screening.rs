@@ -100,7 +100,7 @@ fn judge(report: &Report<'_>, occasion: Occasion, home: &Home, rules: &Rules) ->
     if occasion == Occasion::CustomAction {
         let users = resource::users(&report.resources, report.account, Untyped::NeedsUserArn)?;
         if !users.is_empty() {
-            return Ok(Ask::ForcedReset { users, requested: None });
+            return Ok(Ask::ForcedReset { users });
         }
     }
     if let Some(objection) = &report.state {

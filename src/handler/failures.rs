@@ -1,20 +1,11 @@
-//! Tells operators of what no retry will mend.
+//! Tells operators of what no retry mends.
 
-use super::policies::PolicyOutcome;
-use super::users::Dealt;
-use super::{App, Invocation};
-use crate::event::Finding;
+use super::policies::Policy;
+use super::{App, Findings, Invocation};
+use crate::answer::{Problem, UserAnswer, Who};
+use crate::event::UserRef;
 use crate::identity::AccountId;
-use crate::notification::{Failed, Notification, RemediationFailed, SecretArn};
-use crate::report::FindingReport;
-
-/// What an operator is told of one account.
-struct Problem<'a> {
-    account_id: &'a AccountId,
-    failed: Failed<'a>,
-    reason: String,
-    finding_id: Option<&'a str>,
-}
+use crate::notification::{Failed, Notification, RemediationFailed};
 
 impl App {
     /// Sends one message for each account in which a policy, or users, failed
@@ -23,56 +14,55 @@ impl App {
     pub(super) async fn tell_of_failures(
         &self,
         invocation: &Invocation,
-        dealt: &[Dealt],
-        policies: &[PolicyOutcome],
-        findings: &[(FindingReport, Option<Finding>)],
+        users: &[UserAnswer],
+        policies: &[Policy],
+        findings: &Findings,
     ) {
-        let failed: Vec<&Dealt> = dealt.iter().filter(|dealt| dealt.report.needs_a_person).collect();
-        let names: Vec<_> = failed.iter().map(|dealt| dealt.user_name()).collect();
-        let secret_arns: Vec<Option<SecretArn>> =
-            failed.iter().map(|dealt| dealt.report.secret_arn.as_deref()?.parse().ok()).collect();
-        let mut problems: Vec<Problem<'_>> = policies
-            .iter()
-            .filter(|policy| policy.report.needs_a_person)
-            .map(|policy| Problem {
-                account_id: &policy.report.account_id,
-                failed: Failed::Policy,
-                reason: policy.report.reason.clone().unwrap_or_default(),
-                finding_id: None,
-            })
-            .collect();
-        let mut accounts: Vec<&AccountId> = failed.iter().map(|dealt| &dealt.report.account_id).collect();
-        accounts.sort_unstable();
-        accounts.dedup();
-        for account_id in accounts {
-            let here = || failed.iter().zip(&names).filter(|(dealt, _)| dealt.report.account_id == *account_id);
-            let Some((first, name)) = here().next() else { continue };
-            let count = here().count();
-            let mut reason = first.report.reason.clone().unwrap_or_default();
-            if count > 1 {
-                reason += &format!(" ({} more users of this account failed, too; the log names them)", count - 1);
+        for policy in policies {
+            if let Some(problem) = policy.answer.problem().filter(|problem| problem.needs_a_person()) {
+                let account_id = &policy.answer.account_id;
+                self.tell(invocation, account_id, Failed::Policy, &problem.to_string(), None).await;
             }
-            let secret_arn =
-                secret_arns.iter().flatten().find(|arn| Some(arn.as_str()) == first.report.secret_arn.as_deref());
-            let failed = match name {
-                Some(user_name) => Failed::Reset { user_name, secret_arn, forced: first.forced },
-                None => Failed::Sweep,
-            };
-            let finding_id = first.findings.first().map(|place| findings[*place].0.id.as_str());
-            problems.push(Problem { account_id, failed, reason, finding_id });
         }
-        for Problem { account_id, failed, reason, finding_id } in problems {
-            let told = self.publish(Notification::RemediationFailed(RemediationFailed {
-                account_id,
-                failed,
-                reason: &reason,
-                finding_id,
-                request_id: Some(&invocation.request_id),
-                function_arn: &invocation.function_arn,
-            }));
-            if let Err(error) = told.await {
-                tracing::error!(%account_id, %error, "operators could not be told of the failure");
+        let failed = |user: &'_ UserAnswer| user.problem().is_some_and(Problem::needs_a_person);
+        let mut rest: Vec<&UserAnswer> = users.iter().filter(|user| failed(user)).collect();
+        while let Some(first) = rest.first().copied() {
+            let before = rest.len();
+            rest.retain(|user| user.account_id != first.account_id);
+            let others = before - rest.len() - 1;
+            let mut reason = first.reason().unwrap_or_default();
+            if others > 0 {
+                reason += &format!(" ({others} more users of this account failed, too; the log names them)");
             }
+            let failed = match &first.who {
+                Who::User(UserRef::Named { name, .. }) => {
+                    Failed::Reset { user_name: name, secret_arn: first.secret_arn.as_ref(), forced: first.is_forced }
+                }
+                _ => Failed::Sweep,
+            };
+            let finding_id = first.findings.first().map(|place| findings.id(*place));
+            self.tell(invocation, &first.account_id, failed, &reason, finding_id).await;
+        }
+    }
+
+    async fn tell(
+        &self,
+        invocation: &Invocation,
+        account_id: &AccountId,
+        failed: Failed<'_>,
+        reason: &str,
+        finding_id: Option<&str>,
+    ) {
+        let told = self.publish(Notification::RemediationFailed(RemediationFailed {
+            account_id,
+            failed,
+            reason,
+            finding_id,
+            request_id: Some(&invocation.request_id),
+            function_arn: &invocation.function_arn,
+        }));
+        if let Err(error) = told.await {
+            tracing::error!(%account_id, %error, "operators could not be told of the failure");
         }
     }
 }

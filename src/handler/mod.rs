@@ -1,5 +1,6 @@
 //! Puts the stages in order: event, policies, sweeps, users, records, answer.
 
+mod adopt;
 mod failures;
 mod policies;
 mod records;
@@ -22,14 +23,14 @@ use tracing::Instrument;
 
 use self::policies::PolicyWork;
 use self::sweeps::SweepWork;
-use self::users::Target;
-use crate::assessment::Demand;
+use self::users::{Demand, Target};
+use crate::answer::{Answer, FindingAnswer, FindingOutcome, UserAnswer};
 use crate::aws::{Account, Aws, CallError};
 use crate::config::{Config, Mode, SweepMode};
-use crate::event::{self, Ask, BatchItem, Finding, Request, Screened};
+use crate::event::{self, AdoptOrder, Ask, BatchItem, Event, Finding, Request, Screened};
 use crate::identity::{AccountId, Home};
+use crate::ledger::RequestId;
 use crate::notification::{Notification, Wording};
-use crate::report::{Answer, AnswerMode, FindingReport, FindingStatus, UserStatus};
 use crate::survey::{self, AccountFacts, SurveyError};
 use crate::telemetry::Metrics;
 
@@ -86,9 +87,6 @@ struct Invocation {
     request_id: String,
     function_arn: String,
     deadline: Instant,
-    /// Whether a queue delivers it. Then the messages that fail for good end in
-    /// its dead-letter queue, one by one, and operators hear of them from there.
-    is_batch: bool,
     facts: Mutex<HashMap<AccountId, Arc<Facts>>>,
 }
 
@@ -112,12 +110,32 @@ impl Invocation {
 /// What a request comes to, before anything is done.
 #[derive(Debug, Default)]
 struct Work {
-    dry_run: bool,
-    /// Every finding of the event, in its order, and what it asks if it counts.
-    findings: Vec<(FindingReport, Option<Finding>)>,
+    is_dry_run: bool,
+    findings: Findings,
     policies: Vec<PolicyWork>,
     sweeps: Vec<SweepWork>,
     targets: Vec<Target>,
+    adoption: Option<AdoptOrder>,
+}
+
+/// Every finding of the event, in its order, and what it asks if it counts.
+#[derive(Debug, Default)]
+struct Findings(Vec<(FindingAnswer, Option<Finding>)>);
+
+impl Findings {
+    fn id(&self, place: usize) -> &str {
+        &self.0[place].0.id
+    }
+}
+
+/// Whether operators are told of what no retry mends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Alarm {
+    /// They are.
+    Raised,
+    /// A message that fails for good ends in the queue's dead-letter queue, and
+    /// operators hear of it from there.
+    LeftToQueue,
 }
 
 impl App {
@@ -146,7 +164,7 @@ impl App {
 
     async fn answer(&self, payload: &Value, context: &Context) -> Result<Value, Failure> {
         let home = self.home(context).await?;
-        let request = event::parse(payload, &home, &self.config.finding_rules).map_err(|unsupported| {
+        let event = event::parse(payload, &home, &self.config.finding_rules).map_err(|unsupported| {
             tracing::error!(error = %unsupported, "the event is not supported");
             Failure::UnsupportedEvent(unsupported.to_string())
         })?;
@@ -155,14 +173,14 @@ impl App {
             request_id: context.request_id.clone(),
             function_arn: context.invoked_function_arn.clone(),
             deadline: deadline(context),
-            is_batch: matches!(request, Request::Batch(_)),
             facts: Mutex::default(),
         };
-        match request {
-            Request::Batch(items) => Ok(to_json(&self.answer_batch(&invocation, items).await)),
-            request => {
-                let answer = self.remediate(&invocation, request).await;
-                let failed = answer.failures() > 0;
+        match event {
+            Event::Batch(items) => Ok(to_json(&self.answer_batch(&invocation, items).await)),
+            Event::Single(request) => {
+                let delivery = RequestId::of_invocation(&invocation.request_id);
+                let answer = self.remediate(&invocation, request, delivery, Alarm::Raised).await;
+                let failed = answer.totals().failed > 0;
                 if failed { Err(Failure::RemediationFailed(error_message(answer))) } else { Ok(to_json(&answer)) }
             }
         }
@@ -182,7 +200,10 @@ impl App {
     async fn answer_batch(&self, invocation: &Invocation, items: Vec<BatchItem>) -> SqsBatchResponse {
         let answers = stream::iter(items).map(async |item| {
             let failed = match item.request {
-                Ok(request) => self.remediate(invocation, request).await.failures() > 0,
+                Ok(request) => {
+                    let delivery = RequestId::of_message(&item.message_id);
+                    self.remediate(invocation, request, delivery, Alarm::LeftToQueue).await.totals().failed > 0
+                }
                 Err(unsupported) => {
                     tracing::error!(message_id = item.message_id, error = %unsupported, "the message is not supported");
                     true
@@ -203,71 +224,79 @@ impl App {
         response
     }
 
-    async fn remediate(&self, invocation: &Invocation, request: Request) -> Answer {
-        let Work { dry_run, mut findings, policies, sweeps, mut targets } = self.work(request);
-        let policies = self.strengthen_all(invocation, policies, dry_run).await;
-        let mut dealt = self.plan_all(invocation, sweeps, &mut targets).await;
-        dealt.extend(self.deal_with_all(invocation, targets, &findings).await);
-        if !dry_run {
-            self.close(&mut dealt, &policies, &mut findings).await;
-            if !invocation.is_batch {
-                self.tell_of_failures(invocation, &dealt, &policies, &findings).await;
+    async fn remediate(&self, invocation: &Invocation, request: Request, delivery: RequestId, alarm: Alarm) -> Answer {
+        let Work { is_dry_run, mut findings, policies, sweeps, targets, adoption } = self.work(request, delivery);
+        let policies = self.strengthen_all(invocation, policies, is_dry_run).await;
+        let (mut users, targets) = self.plan_all(invocation, sweeps, targets).await;
+        users.extend(self.deal_with_all(invocation, targets, &findings).await);
+        users.sort_by_cached_key(|user| (user.account_id.clone(), user.who.to_string()));
+        let mut secrets = Vec::new();
+        if let Some(order) = adoption {
+            match self.adopt_all(invocation, &order, is_dry_run).await {
+                Ok(answers) => secrets = answers,
+                Err(problem) => users.push(UserAnswer::of_everyone(order.account_id, problem)),
             }
         }
-
-        let mode = if dry_run { AnswerMode::DryRun } else { AnswerMode::Remediate };
-        let findings = findings.into_iter().map(|(report, _)| report).collect();
-        let policies = policies.into_iter().map(|policy| policy.report).collect();
-        let users = dealt.into_iter().map(|dealt| dealt.report).collect();
-        let answer = Answer::new(mode, findings, policies, users);
+        if !is_dry_run {
+            self.record_all(&users, &policies, &mut findings).await;
+            if alarm == Alarm::Raised {
+                self.tell_of_failures(invocation, &users, &policies, &findings).await;
+            }
+        }
+        let findings = findings.0.into_iter().map(|(answer, _)| answer).collect();
+        let policies = policies.into_iter().map(|policy| policy.answer).collect();
+        let answer = Answer { is_dry_run, findings, policies, users, secrets };
         self.metrics.emit(&answer, OffsetDateTime::now_utc());
         answer
     }
 
     /// Sorts out what a request asks: policies by account, users one by one.
-    fn work(&self, request: Request) -> Work {
-        let mut work = Work { dry_run: self.config.mode == Mode::DryRun, ..Work::default() };
+    /// `delivery` is what the request is recognised by if it has no id of its own.
+    fn work(&self, request: Request, delivery: RequestId) -> Work {
+        let mut work = Work { is_dry_run: self.config.mode == Mode::DryRun, ..Work::default() };
         match request {
-            Request::Findings(screened) => {
-                for screened in screened {
-                    self.add_finding(&mut work, screened);
+            Request::Findings { event_id, findings } => {
+                let request = event_id.as_deref().map_or(delivery, RequestId::of_event);
+                for screened in findings {
+                    self.add_finding(&mut work, screened, &request);
                 }
             }
             Request::Reset(order) => {
-                work.dry_run |= order.dry_run;
-                let demand = Demand { force: order.force, requested: None, max_age_days: order.max_age_days };
-                let target = Target { user: order.user, demand, dry_run: work.dry_run, findings: Vec::new() };
-                work.targets.push(target);
+                work.is_dry_run |= order.dry_run;
+                let forced_by = order.force.then_some(delivery);
+                let demand = Demand::Reset { forced_by, max_age_days: order.max_age_days };
+                work.targets.push(Target::new(order.user, demand, work.is_dry_run));
             }
             Request::Sweep(order) => {
-                work.dry_run |= order.dry_run;
+                work.is_dry_run |= order.dry_run;
                 work.sweeps.push(SweepWork {
                     account_id: order.account_id,
                     max_resets: order.max_resets.unwrap_or(self.config.max_resets_per_sweep),
                     max_age_days: None,
-                    dry_run: work.dry_run,
+                    is_dry_run: work.is_dry_run,
                     finding_id: None,
                 });
             }
-            // The parser refuses a batch inside a batch.
-            Request::Batch(_) => {}
+            Request::Adopt(order) => {
+                work.is_dry_run |= order.dry_run;
+                work.adoption = Some(order);
+            }
         }
         work
     }
 
-    fn add_finding(&self, work: &mut Work, screened: Screened) {
+    fn add_finding(&self, work: &mut Work, screened: Screened, request: &RequestId) {
         let finding = match screened {
             Screened::Wanted(finding) => finding,
             Screened::Ignored(ignored) => {
-                let reason = ignored.reason.as_str();
-                tracing::info!(finding_id = ignored.id, reason, detail = ignored.detail, "finding ignored");
-                let reason = Some(reason.to_owned());
-                let report = FindingReport { id: ignored.id, status: FindingStatus::Ignored, reason, failed: false };
-                work.findings.push((report, None));
+                let reason = ignored.reason;
+                tracing::info!(finding_id = ignored.id, %reason, detail = ignored.detail, "finding ignored");
+                let answer = FindingAnswer { id: ignored.id, outcome: FindingOutcome::Ignored(reason) };
+                work.findings.0.push((answer, None));
                 return;
             }
         };
-        let place = work.findings.len();
+        let place = work.findings.0.len();
         let (users, demand) = match &finding.ask {
             Ask::Policy { account_id, requirement, .. } => {
                 policies::add(&mut work.policies, account_id, requirement, &finding.id);
@@ -278,28 +307,26 @@ impl App {
                             account_id: account_id.clone(),
                             max_resets: self.config.max_resets_per_sweep,
                             max_age_days: requirement.max_age_days,
-                            dry_run: work.dry_run,
+                            is_dry_run: work.is_dry_run,
                             finding_id: Some(finding.id.clone()),
                         },
                     );
                 }
-                (&Vec::new(), Demand::default())
+                (&Vec::new(), Demand::Finish)
             }
             Ask::PasswordAge { users, max_age_days } => {
-                (users, Demand { max_age_days: *max_age_days, ..Demand::default() })
+                (users, Demand::Reset { forced_by: None, max_age_days: *max_age_days })
             }
-            Ask::ForcedReset { users, requested } => {
-                (users, Demand { force: true, requested: *requested, max_age_days: None })
+            Ask::ForcedReset { users } => {
+                (users, Demand::Reset { forced_by: Some(request.clone()), max_age_days: None })
             }
         };
         for user in users {
-            let target =
-                Target { user: user.clone(), demand: demand.clone(), dry_run: work.dry_run, findings: vec![place] };
-            users::add(&mut work.targets, target);
+            let target = Target::new(user.clone(), demand.clone(), work.is_dry_run);
+            users::add(&mut work.targets, Target { findings: vec![place], ..target });
         }
-        let report =
-            FindingReport { id: finding.id.clone(), status: FindingStatus::Handled, reason: None, failed: false };
-        work.findings.push((report, Some(finding)));
+        let answer = FindingAnswer { id: finding.id.clone(), outcome: FindingOutcome::Handled };
+        work.findings.0.push((answer, Some(finding)));
     }
 
     /// What is known of an account, read at the first call for it.
@@ -338,7 +365,7 @@ fn error_message(mut answer: Answer) -> String {
     if message.len() <= LARGEST_ERROR {
         return message;
     }
-    answer.users.retain(|user| user.status == UserStatus::Failed);
+    answer.users.retain(|user| user.problem().is_some());
     to_json(&answer).to_string()
 }
 

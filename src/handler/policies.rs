@@ -7,11 +7,10 @@ use tokio::time::sleep;
 
 use super::{App, CONCURRENCY, Invocation};
 use crate::account::password_policy::{EffectivePolicy, Requirement, merge};
-use crate::aws::{CallError, OutOfReach};
+use crate::answer::{PolicyAnswer, PolicyOutcome, Problem};
 use crate::config::PolicyMode;
 use crate::identity::AccountId;
 use crate::notification::{Notification, PolicyStrengthened};
-use crate::report::{PolicyReport, PolicyStatus};
 
 /// How often a policy is merged and written before it counts as contested.
 const ATTEMPTS: usize = 5;
@@ -30,15 +29,15 @@ pub(super) struct PolicyWork {
     finding_id: String,
 }
 
-/// What became of a policy.
+/// A policy that was looked at.
 #[derive(Debug)]
-pub(super) struct PolicyOutcome {
-    pub(super) report: PolicyReport,
+pub(super) struct Policy {
+    pub(super) answer: PolicyAnswer,
     /// The policy as it was read last.
-    pub(super) policy: Option<EffectivePolicy>,
+    policy: Option<EffectivePolicy>,
 }
 
-impl PolicyOutcome {
+impl Policy {
     /// Whether the policy, as read last, is what a control asks.
     pub(super) fn satisfies(&self, requirement: &Requirement) -> bool {
         let policy = self.policy.as_ref().and_then(EffectivePolicy::custom);
@@ -58,58 +57,30 @@ pub(super) fn add(works: &mut Vec<PolicyWork>, account_id: &AccountId, requireme
     }
 }
 
-/// Why a policy is not known to be strong enough.
-#[derive(Debug, thiserror::Error)]
-enum PolicyError {
-    #[error(transparent)]
-    OutOfReach(#[from] OutOfReach),
-    #[error(transparent)]
-    Call(#[from] CallError),
-    #[error("others keep changing the policy; a retry goes on")]
-    Contested,
-    #[error("the policy was strengthened, but operators could not be told: {0}")]
-    Untold(CallError),
-}
-
-impl PolicyError {
-    /// Whether no retry mends it: a person has to act, and should be told so.
-    fn needs_a_person(&self) -> bool {
-        match self {
-            Self::OutOfReach(error) => error.needs_a_person(),
-            Self::Call(error) | Self::Untold(error) => !error.retryable,
-            Self::Contested => false,
-        }
-    }
-}
-
 impl App {
     pub(super) async fn strengthen_all(
         &self,
         invocation: &Invocation,
         works: Vec<PolicyWork>,
-        dry_run: bool,
-    ) -> Vec<PolicyOutcome> {
-        let outcomes = stream::iter(works).map(async |work| {
-            let mut outcome = PolicyOutcome {
-                report: PolicyReport {
+        is_dry_run: bool,
+    ) -> Vec<Policy> {
+        let policies = stream::iter(works).map(async |work| {
+            let mut policy = Policy {
+                answer: PolicyAnswer {
                     account_id: work.account_id.clone(),
-                    status: PolicyStatus::Compliant,
+                    outcome: PolicyOutcome::Compliant,
                     changes: Vec::new(),
-                    reason: None,
-                    needs_a_person: false,
+                    withheld: Vec::new(),
                 },
                 policy: None,
             };
-            let change = !dry_run && self.config.password_policy == PolicyMode::Strengthen;
-            if let Err(error) = self.strengthen(invocation, &work, change, &mut outcome).await {
-                outcome.report.status = PolicyStatus::Failed;
-                outcome.report.needs_a_person = error.needs_a_person();
-                outcome.report.reason = Some(error.to_string());
-            }
-            audit(&outcome.report);
-            outcome
+            let change = !is_dry_run && self.config.password_policy == PolicyMode::Strengthen;
+            let outcome = self.strengthen(invocation, &work, change, &mut policy).await;
+            policy.answer.outcome = outcome.unwrap_or_else(PolicyOutcome::Failed);
+            log_decision(&policy.answer);
+            policy
         });
-        outcomes.buffered(CONCURRENCY).collect().await
+        policies.buffered(CONCURRENCY).collect().await
     }
 
     async fn strengthen(
@@ -117,27 +88,23 @@ impl App {
         invocation: &Invocation,
         work: &PolicyWork,
         change: bool,
-        outcome: &mut PolicyOutcome,
-    ) -> Result<(), PolicyError> {
+        policy: &mut Policy,
+    ) -> Result<PolicyOutcome, Problem> {
         let account = self.aws.account(&invocation.home, &work.account_id).await?;
         let mut untold = None;
         for attempt in 0..ATTEMPTS {
-            let policy = account.iam.password_policy().await?;
-            let next = merge(policy.custom(), &work.requirement);
-            outcome.policy = Some(policy);
-            let report = &mut outcome.report;
-            report.changes.extend(next.changes.iter().map(ToString::to_string));
-            let withheld: Vec<String> = next.withheld.iter().map(ToString::to_string).collect();
-            report.reason = (!withheld.is_empty()).then(|| withheld.join(" "));
+            let found = account.iam.password_policy().await?;
+            let next = merge(found.custom(), &work.requirement);
+            policy.policy = Some(found);
+            policy.answer.changes.extend(next.changes.clone());
+            policy.answer.withheld.clone_from(&next.withheld);
             if next.changes.is_empty() {
-                if attempt > 0 {
-                    report.status = PolicyStatus::Strengthened;
-                }
-                return untold.map_or(Ok(()), |error| Err(PolicyError::Untold(error)));
+                let outcome = if attempt > 0 { PolicyOutcome::Strengthened } else { PolicyOutcome::Compliant };
+                let what = "the policy was strengthened";
+                return untold.map_or(Ok(outcome), |error| Err(Problem::Untold { what, error }));
             }
             if !change {
-                report.status = PolicyStatus::WouldStrengthen;
-                return Ok(());
+                return Ok(PolicyOutcome::WouldStrengthen);
             }
             account.iam.set_password_policy(&next.policy).await?;
             invocation.forget(&account.id);
@@ -151,16 +118,15 @@ impl App {
             let (told, ()) = tokio::join!(told, sleep(BEFORE_CONFIRMING));
             untold = untold.or(told.err());
         }
-        Err(PolicyError::Contested)
+        Err(Problem::Contested)
     }
 }
 
 /// The one line that tells what was decided about a policy.
-fn audit(report: &PolicyReport) {
-    let PolicyReport { account_id, status, changes, reason, .. } = report;
-    let decision = status.as_str();
-    let changes = changes.join(", ");
-    if *status == PolicyStatus::Failed {
+fn log_decision(answer: &PolicyAnswer) {
+    let account_id = &answer.account_id;
+    let (decision, changes, reason) = (answer.status(), answer.changes(), answer.reason());
+    if answer.problem().is_some() {
         tracing::error!(%account_id, decision, changes, reason, "password policy");
     } else {
         tracing::info!(%account_id, decision, changes, reason, "password policy");

@@ -2,74 +2,40 @@
 
 use futures_util::stream::{self, StreamExt};
 
-use super::policies::PolicyOutcome;
-use super::users::Dealt;
-use super::{App, CONCURRENCY};
+use super::policies::Policy;
+use super::{App, CONCURRENCY, Findings};
+use crate::answer::{PolicyOutcome, UserAnswer, UserOutcome};
 use crate::assessment::SkipReason;
 use crate::aws::{CallError, Mark, Recorded};
 use crate::event::{Ask, Finding};
-use crate::report::{FindingReport, PolicyReport, PolicyStatus, UserReport, UserStatus};
-use crate::reset;
 
 impl App {
-    /// Ends the resets, and records on each finding what came of it.
-    pub(super) async fn close(
-        &self,
-        dealt: &mut [Dealt],
-        policies: &[PolicyOutcome],
-        findings: &mut [(FindingReport, Option<Finding>)],
-    ) {
-        let (finished, recorded) = {
-            let (dealt, findings) = (&*dealt, &*findings);
-            let finish = stream::iter(dealt).map(|dealt| self.finish(dealt));
-            let record = stream::iter(findings.iter().enumerate())
-                .map(|(place, (_, finding))| self.record(finding.as_ref(), place, dealt, policies));
-            tokio::join!(
-                finish.buffered(CONCURRENCY).collect::<Vec<_>>(),
-                record.buffered(CONCURRENCY).collect::<Vec<_>>(),
-            )
-        };
-        for (dealt, finished) in dealt.iter_mut().zip(finished) {
-            if let Err(error) = finished {
-                dealt.not_closed(&error);
-            }
-        }
-        for ((report, _), recorded) in findings.iter_mut().zip(recorded) {
-            let (reason, failed) = match recorded {
-                Ok(Recorded::Done | Recorded::NotNeeded) => continue,
-                Ok(Recorded::Unknown) => ("Security Hub does not know the finding".to_owned(), false),
-                Ok(Recorded::Refused(code)) => (format!("Security Hub refused the update: {code}"), true),
-                Err(error) => (error.to_string(), true),
-            };
-            tracing::warn!(finding_id = report.id, reason, failed, "not recorded on the finding");
-            report.reason = Some(format!("not recorded: {reason}"));
-            report.failed = failed;
-        }
-    }
-
-    async fn finish(&self, dealt: &Dealt) -> Result<(), CallError> {
-        match &dealt.unfinished {
-            Some(unfinished) => reset::finish(&unfinished.account, &unfinished.secret_name, &unfinished.finish).await,
-            None => Ok(()),
+    /// Records on each finding what came of it.
+    pub(super) async fn record_all(&self, users: &[UserAnswer], policies: &[Policy], findings: &mut Findings) {
+        let records = stream::iter(findings.0.iter().enumerate()).map(async |(place, (_, finding))| match finding {
+            Some(finding) => self.record(finding, place, users, policies).await,
+            None => Ok(Recorded::NotNeeded),
+        });
+        let records: Vec<_> = records.buffered(CONCURRENCY).collect().await;
+        for ((answer, _), recorded) in findings.0.iter_mut().zip(records) {
+            answer.recorded(recorded);
         }
     }
 
     async fn record(
         &self,
-        finding: Option<&Finding>,
+        finding: &Finding,
         place: usize,
-        dealt: &[Dealt],
-        policies: &[PolicyOutcome],
+        users: &[UserAnswer],
+        policies: &[Policy],
     ) -> Result<Recorded, CallError> {
-        let Some(finding) = finding else { return Ok(Recorded::NotNeeded) };
         let mark = match &finding.ask {
             Ask::Policy { account_id, requirement, .. } => policies
                 .iter()
-                .find(|outcome| outcome.report.account_id == *account_id)
-                .and_then(|outcome| policy_mark(&outcome.report, outcome.satisfies(requirement))),
+                .find(|policy| policy.answer.account_id == *account_id)
+                .and_then(|policy| policy_mark(policy, policy.satisfies(requirement))),
             Ask::PasswordAge { .. } | Ask::ForcedReset { .. } => {
-                let users = dealt.iter().filter(|dealt| dealt.findings.contains(&place));
-                users_mark(&users.map(|dealt| &dealt.report).collect::<Vec<_>>())
+                users_mark(&users.iter().filter(|user| user.findings.contains(&place)).collect::<Vec<_>>())
             }
         };
         match mark {
@@ -81,24 +47,24 @@ impl App {
 
 /// What to record about a policy; nothing if the work on it failed, which a
 /// retry goes on with.
-fn policy_mark(policy: &PolicyReport, is_satisfied: bool) -> Option<(Mark, String)> {
-    let changes = policy.changes.join(", ");
-    let withheld = policy.reason.as_deref().unwrap_or_default();
-    let (mark, note) = match policy.status {
-        PolicyStatus::Failed => return None,
-        PolicyStatus::Strengthened if is_satisfied => {
+fn policy_mark(policy: &Policy, is_satisfied: bool) -> Option<(Mark, String)> {
+    let changes = policy.answer.changes();
+    let withheld = policy.answer.reason().unwrap_or_default();
+    let (mark, note) = match policy.answer.outcome {
+        PolicyOutcome::Failed(_) => return None,
+        PolicyOutcome::Strengthened if is_satisfied => {
             (Mark::Resolved, format!("Password policy strengthened: {changes}."))
         }
-        PolicyStatus::Strengthened => {
+        PolicyOutcome::Strengthened => {
             (Mark::Notified { news: true }, format!("Password policy strengthened in part: {changes}. {withheld}"))
         }
-        PolicyStatus::Compliant if is_satisfied => {
+        PolicyOutcome::Compliant if is_satisfied => {
             (Mark::Resolved, "The password policy, read again, satisfies this control.".to_owned())
         }
-        PolicyStatus::Compliant => {
+        PolicyOutcome::Compliant => {
             (Mark::Notified { news: false }, format!("The password policy was left as it is. {withheld}"))
         }
-        PolicyStatus::WouldStrengthen => (
+        PolicyOutcome::WouldStrengthen => (
             Mark::Notified { news: false },
             format!(
                 "The password policy was left as it is, since PASSWORD_POLICY is `report`. It would take: {changes}."
@@ -110,24 +76,24 @@ fn policy_mark(policy: &PolicyReport, is_satisfied: bool) -> Option<(Mark, Strin
 
 /// What to record about users, once none of them is left to do; nothing if
 /// nobody was reset.
-fn users_mark(users: &[&UserReport]) -> Option<(Mark, String)> {
-    let is_any = |is: fn(&UserReport) -> bool| users.iter().any(|user| is(user));
-    let news = is_any(|user| user.status == UserStatus::Reset);
-    let told = is_any(|user| user.reason.as_deref() == Some(SkipReason::AlreadyReset.as_str()));
-    if !(news || told) || is_any(|user| user.status == UserStatus::Failed) {
+fn users_mark(users: &[&UserAnswer]) -> Option<(Mark, String)> {
+    let is_any = |is: fn(&UserOutcome) -> bool| users.iter().any(|user| is(&user.outcome));
+    let news = is_any(|outcome| matches!(outcome, UserOutcome::Reset));
+    let told = is_any(|outcome| matches!(outcome, UserOutcome::Skipped(SkipReason::AlreadyReset)));
+    if !(news || told) || is_any(|outcome| matches!(outcome, UserOutcome::Failed(_))) {
         return None;
     }
     let note = users.iter().map(|user| note(user)).collect::<Vec<_>>().join(" ");
     Some((Mark::Notified { news }, note))
 }
 
-fn note(user: &UserReport) -> String {
+fn note(user: &UserAnswer) -> String {
     let age = user.password_age_days.map(|days| format!(" ({days} days old)")).unwrap_or_default();
-    let name = &user.user_name;
-    match user.status {
-        UserStatus::Reset => format!(
+    let name = &user.who;
+    match user.outcome {
+        UserOutcome::Reset => format!(
             "Console password of IAM user {name}{age} reset; the user was notified and must change it at the next sign-in."
         ),
-        status => format!("IAM user {name}: {} ({}).", status.as_str(), user.reason.as_deref().unwrap_or_default()),
+        _ => format!("IAM user {name}: {} ({}).", user.status(), user.reason().unwrap_or_default()),
     }
 }

@@ -1,21 +1,20 @@
 //! Sweeps: every user of an account whose password is too old.
 
+use std::collections::HashMap;
+
 use futures_util::stream::{self, StreamExt};
 use time::OffsetDateTime;
 
-use super::users::{Dealt, Stopped, Target, audit, stricter};
+use super::users::{Demand, Target, log_decision, stricter};
 use super::{App, CONCURRENCY, Invocation};
 use crate::account::credential_report::{Age, CredentialReport, Row};
-use crate::assessment::{Demand, SkipReason, is_exempt_by_name, limit};
-use crate::aws::Queue;
+use crate::answer::{Problem, UserAnswer, UserOutcome, Who};
+use crate::assessment::{SkipReason, is_exempt_by_name, limit};
+use crate::aws::{Account, Queue};
 use crate::event::{Job, UserRef};
 use crate::identity::{AccountId, UserName};
+use crate::ledger::{Entry, UserKey};
 use crate::notification::{HeldUser, Notification, SweepHeld};
-use crate::report::{UserReport, UserStatus};
-
-/// What stands in the answer for all users of an account, if not even a list
-/// of them could be had. No IAM user can have this name.
-const EVERYONE: &str = "*";
 
 /// A sweep of one account.
 #[derive(Debug)]
@@ -25,7 +24,7 @@ pub(super) struct SweepWork {
     pub(super) max_resets: u32,
     /// The greatest age in days that the finding's control allows.
     pub(super) max_age_days: Option<u16>,
-    pub(super) dry_run: bool,
+    pub(super) is_dry_run: bool,
     /// The finding that led to it, if one did.
     pub(super) finding_id: Option<String>,
 }
@@ -44,167 +43,165 @@ impl SweepWork {
     }
 
     /// What is answered if something went wrong that is nobody's in particular.
-    fn failed(&self, reason: String, needs_a_person: bool) -> Dealt {
-        let report = UserReport {
-            account_id: self.account_id.clone(),
-            user_name: EVERYONE.to_owned(),
-            status: UserStatus::Failed,
-            reason: Some(reason),
-            needs_a_person,
-            password_age_days: None,
-            secret_arn: None,
-        };
-        let dealt = Dealt { report, findings: Vec::new(), forced: false, unfinished: None };
-        audit(&dealt, self.finding_id.as_deref());
-        dealt
+    fn failed(&self, problem: Problem) -> UserAnswer {
+        let answer = UserAnswer::of_everyone(self.account_id.clone(), problem);
+        log_decision(&answer, self.finding_id.as_deref());
+        answer
     }
 
-    fn target(&self, user: &UserName) -> Target {
-        Target {
-            user: UserRef::Named { account_id: self.account_id.clone(), name: user.clone() },
-            demand: Demand { max_age_days: self.max_age_days, ..Demand::default() },
-            dry_run: self.dry_run,
-            findings: Vec::new(),
-        }
+    fn target(&self, user: &UserName, demand: Demand) -> Target {
+        let user = UserRef::Named { account_id: self.account_id.clone(), name: user.clone() };
+        Target::new(user, demand, self.is_dry_run)
+    }
+
+    fn stale(&self, user: &UserName) -> Target {
+        self.target(user, Demand::Reset { forced_by: None, max_age_days: self.max_age_days })
     }
 }
 
 impl App {
-    /// Finds out whom the sweeps are about. Those who are to be dealt with here
-    /// and now become targets; what became of the others is answered.
+    /// Finds out whom the sweeps are about. Answers what is decided already, and
+    /// the targets to be dealt with here and now, `targets` among them.
     pub(super) async fn plan_all(
         &self,
         invocation: &Invocation,
         sweeps: Vec<SweepWork>,
-        targets: &mut Vec<Target>,
-    ) -> Vec<Dealt> {
-        let mut dealt = Vec::new();
+        mut targets: Vec<Target>,
+    ) -> (Vec<UserAnswer>, Vec<Target>) {
+        let mut answers = Vec::new();
         for sweep in sweeps {
             match self.plan(invocation, &sweep).await {
-                Ok((others, now)) => {
-                    dealt.extend(others);
+                Ok((decided, now)) => {
+                    answers.extend(decided);
                     for target in now {
-                        super::users::add(targets, target);
+                        super::users::add(&mut targets, target);
                     }
                 }
-                Err(stopped) => dealt.push(sweep.failed(stopped.to_string(), stopped.needs_a_person())),
+                Err(problem) => answers.push(sweep.failed(problem)),
             }
         }
-        dealt
+        (answers, targets)
     }
 
-    async fn plan(&self, invocation: &Invocation, sweep: &SweepWork) -> Result<(Vec<Dealt>, Vec<Target>), Stopped> {
-        let account = self.aws.account(&invocation.home, &sweep.account_id).await?;
-        let cell = invocation.facts(&sweep.account_id);
-        let facts = self.account_facts(invocation, &account, &cell).await.map_err(Stopped::Survey)?;
-        let limit = limit(sweep.max_age_days, &facts.policy, &self.config);
-        let (exempt, candidates): (Vec<&Row>, Vec<&Row>) =
-            stale(&facts.report, limit).partition(|row| is_exempt_by_name(&row.name, row.path(), &self.config));
-        tracing::info!(
-            account_id = %sweep.account_id,
-            candidates = candidates.len(),
-            max_resets = sweep.max_resets,
-            limit_days = limit,
-            "sweep"
-        );
-        let skip = |row: &Row| Dealt::skipped(&sweep.target(&row.name), SkipReason::Exempt);
-        let mut dealt: Vec<Dealt> = exempt.into_iter().map(skip).collect();
-        let mut users = names(candidates);
-
-        if sweep.is_too_many(users.len()) {
-            // Some of them may be exempt by tag, or done since the report. Those
-            // of whom that cannot be said count as well: they may come next.
-            let (others, to_be_reset) = self.assess_all(invocation, sweep, users).await;
-            let unknown = others.iter().filter(|dealt| dealt.report.status == UserStatus::Failed).count();
-            dealt.extend(others);
-            if sweep.is_too_many(to_be_reset.len() + unknown) {
-                audit_all(&dealt, sweep);
-                dealt.extend(self.hold(invocation, sweep, to_be_reset).await);
-                return Ok((dealt, Vec::new()));
-            }
-            users = to_be_reset.iter().filter_map(Dealt::user_name).collect();
-        }
-
-        // A reset that was applied and never announced looks fresh by now. It is
-        // finished whatever the limit: nobody is reset who was not before.
-        let (others, unfinished) = self.assess_all(invocation, sweep, names(recent(&facts.report))).await;
-        dealt.extend(others.into_iter().filter(|dealt| dealt.report.status == UserStatus::Failed));
-        users.extend(unfinished.iter().filter_map(Dealt::user_name));
-        // From another start each time: whoever was done since the report has to be
-        // looked at again, and must not keep the others from their turn for ever.
-        if !users.is_empty() {
-            let start = OffsetDateTime::now_utc().nanosecond() as usize / 1000 % users.len();
-            users.rotate_left(start);
-        }
-        audit_all(&dealt, sweep);
-
-        match self.aws.queue() {
-            Some(queue) if !sweep.dry_run => {
-                let queued = enqueue(queue, sweep, &users).await;
-                audit_all(&queued, sweep);
-                dealt.extend(queued);
-                Ok((dealt, Vec::new()))
-            }
-            _ => Ok((dealt, users.iter().map(|user| sweep.target(user)).collect())),
-        }
-    }
-
-    /// Looks at every user. Answers what is decided already, and who would be
-    /// reset.
-    async fn assess_all(
+    async fn plan(
         &self,
         invocation: &Invocation,
         sweep: &SweepWork,
-        users: Vec<UserName>,
-    ) -> (Vec<Dealt>, Vec<Dealt>) {
-        let looks = stream::iter(users).map(async |user| {
-            let target = sweep.target(&user);
-            match Box::pin(self.assess(invocation, &target)).await {
-                Ok(Ok(assessed)) => Dealt::assessed(&target, &assessed),
-                Ok(Err(reason)) => Dealt::skipped(&target, reason),
-                Err(stopped) => Dealt::failed(&target, &stopped),
+    ) -> Result<(Vec<UserAnswer>, Vec<Target>), Problem> {
+        let account = self.aws.account(&invocation.home, &sweep.account_id).await?;
+        let cell = invocation.facts(&sweep.account_id);
+        let facts = self.account_facts(invocation, &account, &cell).await?;
+        let limit_days = limit(sweep.max_age_days, &facts.policy, &self.config);
+        let now = OffsetDateTime::now_utc();
+        // Begun by an earlier run and never ended: that is done whatever the
+        // limit, for nobody is reset by it who was not before.
+        let open = self.aws.ledger().open(&sweep.account_id, now).await?;
+        let mut targets: Vec<Target> = open.iter().map(|user| sweep.target(user, Demand::Finish)).collect();
+
+        let (exempt, candidates): (Vec<&Row>, Vec<&Row>) = stale(&facts.report, limit_days, now)
+            .partition(|row| is_exempt_by_name(&row.name, row.path(), &self.config));
+        let mut users: Vec<UserName> = candidates.iter().map(|row| row.name.clone()).collect();
+        let entries = self.entries(&sweep.account_id, &users).await?;
+        // The report may not show yet who was done since it was made.
+        let is_done = |user: &UserName| {
+            let entry = entries.get(&UserKey::new(&sweep.account_id, user));
+            entry.is_some_and(|entry| is_newer(entry, limit_days, now))
+        };
+        let done: Vec<UserName> = users.extract_if(.., |user| is_done(user)).collect();
+        tracing::info!(
+            account_id = %sweep.account_id,
+            candidates = users.len(),
+            done = done.len(),
+            open = open.len(),
+            max_resets = sweep.max_resets,
+            limit_days,
+            "sweep"
+        );
+        let skip = |user: &UserName, reason| sweep.stale(user).answer(UserOutcome::Skipped(reason));
+        let mut answers: Vec<UserAnswer> = exempt.iter().map(|row| skip(&row.name, SkipReason::Exempt)).collect();
+        answers.extend(done.iter().map(|user| skip(user, SkipReason::AlreadyReset)));
+
+        if sweep.is_too_many(users.len()) {
+            // Some of them may be exempt by tag. Those of whom that cannot be
+            // said count as well: they may come next.
+            let (decided, to_be_reset) = self.rehearse_all(invocation, sweep, &account, users).await;
+            let unknown = decided.iter().filter(|answer| answer.problem().is_some()).count();
+            answers.extend(decided);
+            if sweep.is_too_many(to_be_reset.len() + unknown) {
+                log_all(&answers, sweep);
+                answers.extend(self.hold(invocation, sweep, to_be_reset).await);
+                return Ok((answers, targets));
             }
+            users = to_be_reset.iter().filter_map(name_of).cloned().collect();
+        }
+        log_all(&answers, sweep);
+
+        match self.aws.queue() {
+            Some(queue) if !sweep.is_dry_run => {
+                let queued = enqueue(queue, sweep, &users).await;
+                log_all(&queued, sweep);
+                answers.extend(queued);
+            }
+            _ => targets.extend(users.iter().map(|user| sweep.stale(user))),
+        }
+        Ok((answers, targets))
+    }
+
+    async fn entries(&self, account_id: &AccountId, users: &[UserName]) -> Result<HashMap<UserKey, Entry>, Problem> {
+        let keys: Vec<UserKey> = users.iter().map(|user| UserKey::new(account_id, user)).collect();
+        Ok(self.aws.ledger().entries(&keys).await?)
+    }
+
+    /// Looks at every user and changes nothing. Answers what is decided already,
+    /// and who would be reset.
+    async fn rehearse_all(
+        &self,
+        invocation: &Invocation,
+        sweep: &SweepWork,
+        account: &Account,
+        users: Vec<UserName>,
+    ) -> (Vec<UserAnswer>, Vec<UserAnswer>) {
+        let looks = stream::iter(users).map(async |user| {
+            let target = sweep.stale(&user);
+            if invocation.is_ending() {
+                return target.failed(Problem::OutOfTime);
+            }
+            Box::pin(self.rehearse(invocation, &target, account, &user)).await
         });
-        let dealt: Vec<Dealt> = looks.buffered(CONCURRENCY).collect().await;
-        dealt.into_iter().partition(|dealt| dealt.report.status != UserStatus::WouldReset)
+        let answers: Vec<UserAnswer> = looks.buffered(CONCURRENCY).collect().await;
+        answers.into_iter().partition(|answer| !matches!(answer.outcome, UserOutcome::WouldReset))
     }
 
     /// Resets nobody, and tells operators how to approve it.
-    async fn hold(&self, invocation: &Invocation, sweep: &SweepWork, mut dealt: Vec<Dealt>) -> Vec<Dealt> {
-        let reason = format!(
-            "{} users are to be reset, more than the {} that may be without approval",
-            dealt.len(),
-            sweep.max_resets
-        );
-        for dealt in &mut dealt {
-            dealt.report.status = UserStatus::Held;
-            dealt.report.reason = Some(reason.clone());
+    async fn hold(&self, invocation: &Invocation, sweep: &SweepWork, mut answers: Vec<UserAnswer>) -> Vec<UserAnswer> {
+        let users = answers.len();
+        for answer in &mut answers {
+            answer.outcome = UserOutcome::Held { users, allowed: sweep.max_resets };
         }
-        audit_all(&dealt, sweep);
-        if sweep.dry_run {
-            return dealt;
+        log_all(&answers, sweep);
+        if sweep.is_dry_run {
+            return answers;
         }
-        let names: Vec<(UserName, Option<u32>)> =
-            dealt.iter().filter_map(|dealt| Some((dealt.user_name()?, dealt.report.password_age_days))).collect();
-        let users: Vec<HeldUser<'_>> =
-            names.iter().map(|(user_name, age)| HeldUser { user_name, password_age_days: *age }).collect();
-        let held = Notification::SweepHeld(SweepHeld {
+        let held = answers.iter().filter_map(|answer| {
+            Some(HeldUser { user_name: name_of(answer)?, password_age_days: answer.password_age_days })
+        });
+        let held: Vec<HeldUser<'_>> = held.collect();
+        let told = self.publish(Notification::SweepHeld(SweepHeld {
             account_id: &sweep.account_id,
             finding_id: sweep.finding_id.as_deref(),
             max_resets: sweep.max_resets,
-            users: &users,
+            users: &held,
             function_arn: &invocation.function_arn,
-        });
-        if let Err(error) = self.publish(held).await {
-            let reason = format!("the sweep is held, but operators could not be told: {error}");
-            dealt.push(sweep.failed(reason, !error.retryable));
+        }));
+        if let Err(error) = told.await {
+            answers.push(sweep.failed(Problem::Untold { what: "the sweep is held", error }));
         }
-        dealt
+        answers
     }
 }
 
 /// Leaves each user to another invocation of this function.
-async fn enqueue(queue: &Queue, sweep: &SweepWork, users: &[UserName]) -> Vec<Dealt> {
+async fn enqueue(queue: &Queue, sweep: &SweepWork, users: &[UserName]) -> Vec<UserAnswer> {
     let jobs: Vec<Job> = users
         .iter()
         .map(|user| Job::Reset {
@@ -215,34 +212,34 @@ async fn enqueue(queue: &Queue, sweep: &SweepWork, users: &[UserName]) -> Vec<De
         .collect();
     let sent = queue.send(&jobs).await;
     let queued = users.iter().zip(sent).map(|(user, sent)| match sent {
-        Ok(()) => Dealt::new(&sweep.target(user), UserStatus::Queued, None),
-        Err(error) => Dealt::failed(&sweep.target(user), &Stopped::NotSent(error)),
+        Ok(()) => sweep.stale(user).answer(UserOutcome::Queued),
+        Err(error) => sweep.stale(user).failed(error),
     });
     queued.collect()
 }
 
-fn audit_all(dealt: &[Dealt], sweep: &SweepWork) {
-    for dealt in dealt {
-        audit(dealt, sweep.finding_id.as_deref());
+fn log_all(answers: &[UserAnswer], sweep: &SweepWork) {
+    for answer in answers {
+        log_decision(answer, sweep.finding_id.as_deref());
     }
 }
 
-fn names<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<UserName> {
-    rows.into_iter().map(|row| row.name.clone()).collect()
+fn name_of(answer: &UserAnswer) -> Option<&UserName> {
+    match &answer.who {
+        Who::User(UserRef::Named { name, .. }) => Some(name),
+        _ => None,
+    }
 }
 
-/// The users whose password was set so lately that a run which should have told
-/// them may have been cut short.
-fn recent(report: &CredentialReport) -> impl Iterator<Item = &Row> {
-    let now = OffsetDateTime::now_utc();
-    let is_recent = move |changed| !Age::between(changed, now).older_than(1);
-    report.users().filter(move |row| row.password_enabled && row.password_last_changed.is_some_and(is_recent))
+/// Whether the ledger knows of a password that is not too old.
+fn is_newer(entry: &Entry, limit_days: u16, now: OffsetDateTime) -> bool {
+    entry.versions.is_empty()
+        && entry.changed_at.is_some_and(|changed| !Age::between(changed, now).older_than(limit_days))
 }
 
 /// The users with a password that, going by the report, is older than that many
 /// days, or whose age the report does not tell.
-fn stale(report: &CredentialReport, days: u16) -> impl Iterator<Item = &Row> {
-    let now = OffsetDateTime::now_utc();
+fn stale(report: &CredentialReport, days: u16, now: OffsetDateTime) -> impl Iterator<Item = &Row> {
     report.users().filter(move |row| {
         let is_old = |changed| Age::between(changed, now).older_than(days);
         row.password_enabled && row.password_last_changed.is_none_or(is_old)

@@ -1,198 +1,148 @@
-//! One user after another, several at a time: survey, assessment, reset.
+//! Users, several at a time: look, decide, reset.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::stream::{self, StreamExt};
 use tracing::Instrument;
 
-use super::{App, CONCURRENCY, Invocation};
+use super::{App, CONCURRENCY, Findings, Invocation};
 use crate::account::credential_report::Age;
-use crate::assessment::{Assessment, Decision, Demand, SkipReason, assess};
-use crate::aws::{Account, CallError, NotSent, OutOfReach};
-use crate::event::{Finding, UserRef};
+use crate::answer::{Problem, UserAnswer, UserOutcome, Who};
+use crate::assessment::{SkipReason, assess, limit};
+use crate::aws::Account;
+use crate::event::UserRef;
 use crate::identity::UserName;
-use crate::notification::{Notification, PasswordReset, SecretArn};
-use crate::report::{FindingReport, UserReport, UserStatus};
-use crate::reset::{self, Finish, Outcome, Reset};
-use crate::secret::SecretName;
-use crate::survey::{self, SurveyError, UserFacts};
+use crate::ledger::{Entry, RequestId, UserKey};
+use crate::notification::{Notification, PasswordReset};
+use crate::reset::{self, Decision, Ending, Look, Reset, Seen, Standing, Subject, Wish};
+use crate::secret::SecretArn;
+use crate::survey;
 
 /// A user to be looked at, and why.
 #[derive(Debug, Clone)]
 pub(super) struct Target {
     pub(super) user: UserRef,
     pub(super) demand: Demand,
-    pub(super) dry_run: bool,
+    pub(super) is_dry_run: bool,
     /// The findings that name the user, by their place in the event.
     pub(super) findings: Vec<usize>,
 }
 
-/// What became of a target.
-#[derive(Debug)]
-pub(super) struct Dealt {
-    pub(super) report: UserReport,
-    pub(super) findings: Vec<usize>,
-    /// Whether a person asked for it, whatever the age.
-    pub(super) forced: bool,
-    /// Set if the password was reset: what is left to do.
-    pub(super) unfinished: Option<Unfinished>,
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Demand {
+    /// A reset, if it is due.
+    Reset {
+        /// The request of a person who wants it however fresh the password is.
+        forced_by: Option<RequestId>,
+        /// The greatest age in days that Security Hub's control allows.
+        max_age_days: Option<u16>,
+    },
+    /// The end of what an earlier run began, and nothing new.
+    Finish,
 }
 
-/// A reset that has been announced and not yet been closed.
-#[derive(Debug)]
-pub(super) struct Unfinished {
-    pub(super) account: Arc<Account>,
-    pub(super) secret_name: SecretName,
-    pub(super) finish: Finish,
-}
+impl Target {
+    pub(super) fn new(user: UserRef, demand: Demand, is_dry_run: bool) -> Self {
+        Self { user, demand, is_dry_run, findings: Vec::new() }
+    }
 
-/// A user who was found, and what was decided about them.
-pub(super) struct Assessed {
-    account: Arc<Account>,
-    facts: UserFacts,
-    assessment: Assessment,
-}
-
-/// Why a user could not be dealt with.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Stopped {
-    #[error("not begun: the invocation is about to run out of time; a retry or the next sweep goes on")]
-    OutOfTime,
-    #[error(transparent)]
-    OutOfReach(#[from] OutOfReach),
-    #[error(transparent)]
-    Call(#[from] CallError),
-    #[error("{0}")]
-    Survey(Arc<SurveyError>),
-    #[error(transparent)]
-    NotSent(#[from] NotSent),
-}
-
-impl Stopped {
-    /// Whether no retry mends it: a person has to act, and should be told so.
-    pub(super) fn needs_a_person(&self) -> bool {
-        match self {
-            Self::OutOfTime => false,
-            Self::OutOfReach(error) => error.needs_a_person(),
-            Self::Call(error) => !error.retryable,
-            Self::Survey(error) => !error.is_retryable(),
-            Self::NotSent(error) => !error.is_retryable(),
+    fn wish(&self) -> Wish {
+        match &self.demand {
+            Demand::Reset { forced_by: Some(request), .. } => Wish::Forced(request.clone()),
+            Demand::Reset { forced_by: None, .. } => Wish::Stale,
+            Demand::Finish => Wish::Finish,
         }
+    }
+
+    fn max_age_days(&self) -> Option<u16> {
+        match self.demand {
+            Demand::Reset { max_age_days, .. } => max_age_days,
+            Demand::Finish => None,
+        }
+    }
+
+    fn is_forced(&self) -> bool {
+        matches!(self.demand, Demand::Reset { forced_by: Some(_), .. })
+    }
+
+    /// An answer without what only a look at the user tells.
+    pub(super) fn answer(&self, outcome: UserOutcome) -> UserAnswer {
+        UserAnswer {
+            account_id: self.user.account_id().clone(),
+            who: Who::User(self.user.clone()),
+            outcome,
+            password_age_days: None,
+            secret_arn: None,
+            findings: self.findings.clone(),
+            is_forced: self.is_forced(),
+        }
+    }
+
+    fn skipped(&self, reason: SkipReason) -> UserAnswer {
+        self.answer(UserOutcome::Skipped(reason))
+    }
+
+    pub(super) fn failed(&self, problem: impl Into<Problem>) -> UserAnswer {
+        self.answer(UserOutcome::Failed(problem.into()))
+    }
+
+    /// What a run would come to that knows and sees this.
+    fn foresee(&self, entry: &Entry, seen: &Seen) -> UserAnswer {
+        let mut answer = match reset::decide(&self.wish(), entry, &seen.look) {
+            Decision::Skip(reason) => self.skipped(reason),
+            Decision::GiveWay => self.skipped(SkipReason::AlreadyReset),
+            Decision::Begin | Decision::Finish => self.answer(UserOutcome::WouldReset),
+            Decision::Fail(failure) => self.failed(failure),
+        };
+        let secret = seen.look.secret.as_ref().filter(|secret| entry.owns(secret));
+        answer.secret_arn = secret.map(|secret| secret.arn.clone());
+        Summary::of(seen).complete(&mut answer);
+        answer
     }
 }
 
 impl App {
-    /// Deals with every target, several at a time; answers in their order.
+    /// Deals with every target, several at a time.
     pub(super) async fn deal_with_all(
         &self,
         invocation: &Invocation,
         targets: Vec<Target>,
-        findings: &[(FindingReport, Option<Finding>)],
-    ) -> Vec<Dealt> {
-        // Closing a reset can go with recording it, to save a round trip. Where
-        // others take their time, it had better not wait for them.
-        let close_later = targets.len() == 1 && !targets[0].findings.is_empty();
-        let deals = stream::iter(targets.into_iter().enumerate()).map(async |(place, target)| {
-            let finding_id = target.findings.first().map(|place| findings[*place].0.id.as_str());
+        findings: &Findings,
+    ) -> Vec<UserAnswer> {
+        let deals = stream::iter(targets).map(async |target| {
+            let finding_id = target.findings.first().map(|place| findings.id(*place));
             let span = tracing::error_span!(
                 "user",
                 account_id = %target.user.account_id(),
-                user_name = %name_in_report(&target.user),
+                user_name = %Who::User(target.user.clone()),
                 finding_id,
             );
-            let deal = Box::pin(self.deal_with(invocation, &target, finding_id, close_later));
-            let dealt = deal.instrument(span).await;
-            audit(&dealt, finding_id);
-            (place, dealt)
+            let answer = Box::pin(self.deal_with(invocation, &target, finding_id)).instrument(span).await;
+            log_decision(&answer, finding_id);
+            answer
         });
-        let mut dealt: Vec<(usize, Dealt)> = deals.buffer_unordered(CONCURRENCY).collect().await;
-        dealt.sort_by_key(|(place, _)| *place);
-        dealt.into_iter().map(|(_, dealt)| dealt).collect()
+        deals.buffer_unordered(CONCURRENCY).collect().await
     }
 
-    async fn deal_with(
-        &self,
-        invocation: &Invocation,
-        target: &Target,
-        finding_id: Option<&str>,
-        close_later: bool,
-    ) -> Dealt {
-        let assessed = match self.assess(invocation, target).await {
-            Ok(Ok(assessed)) => assessed,
-            Ok(Err(reason)) => return Dealt::skipped(target, reason),
-            Err(stopped) => return Dealt::failed(target, &stopped),
-        };
-        let mut dealt = Dealt::assessed(target, &assessed);
-        let Decision::Reset { observed, grant } = &assessed.assessment.decision else { return dealt };
-        if target.dry_run {
-            return dealt;
+    async fn deal_with(&self, invocation: &Invocation, target: &Target, finding_id: Option<&str>) -> UserAnswer {
+        match self.find(invocation, target).await {
+            Ok(Found::User(account, name)) if target.is_dry_run => {
+                self.rehearse(invocation, target, &account, &name).await
+            }
+            Ok(Found::User(account, name)) => self.reset(invocation, target, &account, &name, finding_id).await,
+            Ok(Found::Nobody(reason)) => target.skipped(reason),
+            Err(problem) => target.failed(problem),
         }
-
-        let Assessed { account, facts, assessment } = &assessed;
-        let sign_in_url = invocation.home.partition.sign_in_url(&account.id);
-        let reset = Reset {
-            account,
-            user: &facts.user.name,
-            secret_name: &facts.secret_name,
-            sign_in_url: &sign_in_url,
-            kms_key_id: self.config.secret_kms_key_id.as_deref(),
-            password_length: self.config.password_length,
-            grant: *grant,
-        };
-        let announce = async |secret_arn: &SecretArn| {
-            self.publish(Notification::PasswordReset(PasswordReset {
-                account_id: &account.id,
-                partition: invocation.home.partition,
-                user_name: &facts.user.name,
-                secret_arn,
-                finding_id,
-                password_age_days: assessment.age.map(Age::whole_days),
-                max_password_age_days: assessment.max_age_days,
-                forced: target.demand.force,
-            }))
-            .await
-        };
-        match reset.run((**observed).clone(), assessment.policy.clone(), announce).await {
-            Ok(Outcome::Announced(finish)) => {
-                dealt.report.status = UserStatus::Reset;
-                dealt.report.secret_arn = Some(finish.secret_arn.to_string());
-                if close_later {
-                    let secret_name = facts.secret_name.clone();
-                    dealt.unfinished = Some(Unfinished { account: Arc::clone(account), secret_name, finish });
-                } else if let Err(error) = reset::finish(account, &facts.secret_name, &finish).await {
-                    dealt.not_closed(&error);
-                }
-            }
-            Ok(Outcome::Nothing { verdict, secret_arn }) => {
-                dealt.report.status = UserStatus::Skipped;
-                dealt.report.reason = Some(SkipReason::from(verdict).to_string());
-                dealt.report.secret_arn = secret_arn.map(|arn| arn.to_string());
-            }
-            Err(error) => {
-                dealt.report.status = UserStatus::Failed;
-                dealt.report.needs_a_person = !error.is_retryable();
-                if dealt.report.secret_arn.is_none() {
-                    // Perhaps this run made it before it failed.
-                    let secret = account.secrets.describe(&facts.secret_name).await.ok().flatten();
-                    dealt.report.secret_arn = secret.map(|secret| secret.arn.to_string());
-                }
-                dealt.report.reason = Some(error.to_string());
-            }
-        }
-        dealt
     }
 
-    /// Finds the user, reads all there is to know, and decides. Changes nothing.
-    pub(super) async fn assess(
-        &self,
-        invocation: &Invocation,
-        target: &Target,
-    ) -> Result<Result<Assessed, SkipReason>, Stopped> {
+    /// Finds out whom the target means.
+    async fn find(&self, invocation: &Invocation, target: &Target) -> Result<Found, Problem> {
         if matches!(target.user, UserRef::Root { .. }) {
-            return Ok(Err(SkipReason::Root));
+            return Ok(Found::Nobody(SkipReason::Root));
         }
         if invocation.is_ending() {
-            return Err(Stopped::OutOfTime);
+            return Err(Problem::OutOfTime);
         }
         let account = self.aws.account(&invocation.home, target.user.account_id()).await?;
         let name = match &target.user {
@@ -200,66 +150,145 @@ impl App {
             UserRef::Identified { id, .. } => account.iam.name_of(id).await?,
             UserRef::Root { .. } => None,
         };
-        let Some(name) = name else { return Ok(Err(SkipReason::UserNotFound)) };
+        Ok(name.map_or(Found::Nobody(SkipReason::UserNotFound), |name| Found::User(account, name)))
+    }
+
+    /// Says what would be done about a user, and changes nothing.
+    pub(super) async fn rehearse(
+        &self,
+        invocation: &Invocation,
+        target: &Target,
+        account: &Account,
+        name: &UserName,
+    ) -> UserAnswer {
+        let key = UserKey::new(&account.id, name);
+        let entries = async { self.aws.ledger().entries(std::slice::from_ref(&key)).await.map_err(Problem::from) };
+        let look = async { self.look(invocation, target, account, name).await.map_err(Problem::from) };
+        let (entry, seen) = match tokio::join!(entries, look) {
+            (Ok(mut entries), Ok(seen)) => (entries.remove(&key).unwrap_or_default(), seen),
+            (Err(problem), _) | (_, Err(problem)) => return target.failed(problem),
+        };
+        target.foresee(&entry, &seen)
+    }
+
+    async fn reset(
+        &self,
+        invocation: &Invocation,
+        target: &Target,
+        account: &Account,
+        name: &UserName,
+        finding_id: Option<&str>,
+    ) -> UserAnswer {
+        let key = UserKey::new(&account.id, name);
+        let sign_in_url = invocation.home.partition.sign_in_url(&account.id);
+        let reset = Reset {
+            account,
+            ledger: self.aws.ledger(),
+            key: &key,
+            sign_in_url: &sign_in_url,
+            kms_key_id: self.config.secret_kms_key_id.as_deref(),
+            password_length: self.config.password_length,
+        };
+        // What the last look showed: the message tells of it.
+        let last_seen = Mutex::new(Summary::default());
+        let summary = || last_seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let look = async || {
+            let seen = self.look(invocation, target, account, name).await?;
+            *summary() = Summary::of(&seen);
+            Ok(seen)
+        };
+        let announce = async |secret_arn: &SecretArn| {
+            let Summary { user, age, limit_days } = summary().clone();
+            self.publish(Notification::PasswordReset(PasswordReset {
+                account_id: &account.id,
+                partition: invocation.home.partition,
+                user_name: user.as_ref().unwrap_or(name),
+                secret_arn,
+                finding_id,
+                password_age_days: age.map(Age::whole_days),
+                max_password_age_days: limit_days,
+                forced: target.is_forced(),
+            }))
+            .await
+        };
+        let ending = reset.run(target.wish(), look, announce).await;
+        let (outcome, secret_arn) = match ending {
+            Ending::Reset(arn) => (UserOutcome::Reset, Some(arn)),
+            Ending::Skipped(reason, arn) => (UserOutcome::Skipped(reason), arn),
+            Ending::Failed(failure, arn) => (UserOutcome::Failed(failure.into()), arn),
+        };
+        let mut answer = UserAnswer { secret_arn, ..target.answer(outcome) };
+        summary().clone().complete(&mut answer);
+        answer
+    }
+
+    /// Makes the reads that a decision takes.
+    async fn look(
+        &self,
+        invocation: &Invocation,
+        target: &Target,
+        account: &Account,
+        name: &UserName,
+    ) -> Result<Seen, reset::Failure> {
+        let key = UserKey::new(&account.id, name);
         let cell = invocation.facts(&account.id);
-        let (user, facts) = tokio::join!(
-            survey::user(&account, invocation.home.partition, &self.config.secret_prefix, &name),
-            self.account_facts(invocation, &account, &cell),
+        let is_served = async {
+            match target.wish() {
+                Wish::Forced(request) => self.aws.ledger().is_served(&key, &request).await,
+                Wish::Stale | Wish::Finish => Ok(false),
+            }
+        };
+        let (user, facts, is_served) = tokio::join!(
+            survey::user(account, invocation.home.partition, &self.config.secret_prefix, name),
+            self.account_facts(invocation, account, &cell),
+            is_served,
         );
-        let Some(user) = user? else { return Ok(Err(SkipReason::UserNotFound)) };
-        let facts = facts.map_err(Stopped::Survey)?;
-        let assessment = assess(&user, facts, &target.demand, &self.config);
-        Ok(Ok(Assessed { account, facts: user, assessment }))
+        let is_served = is_served?;
+        let Some(user) = user? else {
+            let look = Look { standing: Standing::NoSuchUser, secret: None, is_untagged: false, is_served };
+            return Ok(Seen { look, subject: None });
+        };
+        let facts = facts?;
+        let limit_days = limit(target.max_age_days(), &facts.policy, &self.config);
+        let look = assess(&user, facts, limit_days, is_served, &self.config);
+        let policy = facts.policy.clone();
+        Ok(Seen { look, subject: Some(Subject { user: user.user.name, secret_name: user.secret_name, policy }) })
     }
 }
 
-impl Dealt {
-    pub(super) fn new(target: &Target, status: UserStatus, reason: Option<String>) -> Self {
-        let report = UserReport {
-            account_id: target.user.account_id().clone(),
-            user_name: name_in_report(&target.user),
-            status,
-            reason,
-            needs_a_person: false,
-            password_age_days: None,
-            secret_arn: None,
-        };
-        Self { report, findings: target.findings.clone(), forced: target.demand.force, unfinished: None }
+/// Whom a target means.
+enum Found {
+    User(Arc<Account>, UserName),
+    Nobody(SkipReason),
+}
+
+/// What is told of a user besides what was done.
+#[derive(Debug, Clone, Default)]
+struct Summary {
+    user: Option<UserName>,
+    age: Option<Age>,
+    limit_days: u16,
+}
+
+impl Summary {
+    fn of(seen: &Seen) -> Self {
+        let user = seen.subject.as_ref().map(|subject| subject.user.clone());
+        match &seen.look.standing {
+            Standing::Console(console) => Self {
+                user,
+                age: console.changed.map(|changed| Age::between(changed, console.now)),
+                limit_days: console.limit_days,
+            },
+            Standing::NoSuchUser | Standing::NoConsolePassword => Self { user, ..Self::default() },
+        }
     }
 
-    pub(super) fn skipped(target: &Target, reason: SkipReason) -> Self {
-        Self::new(target, UserStatus::Skipped, Some(reason.to_string()))
-    }
-
-    pub(super) fn failed(target: &Target, stopped: &Stopped) -> Self {
-        let mut dealt = Self::new(target, UserStatus::Failed, Some(stopped.to_string()));
-        dealt.report.needs_a_person = stopped.needs_a_person();
-        dealt
-    }
-
-    /// What is known of the user before anything is done.
-    pub(super) fn assessed(target: &Target, assessed: &Assessed) -> Self {
-        let mut dealt = match assessed.assessment.decision {
-            Decision::Skip(reason) => Self::skipped(target, reason),
-            Decision::Reset { .. } => Self::new(target, UserStatus::WouldReset, None),
-        };
-        dealt.report.user_name = assessed.facts.user.name.to_string();
-        dealt.report.password_age_days = assessed.assessment.age.map(Age::whole_days);
-        dealt.report.secret_arn = assessed.facts.secret.as_ref().map(|secret| secret.arn.to_string());
-        dealt
-    }
-
-    /// Says that the user was told, and that this could not be noted down.
-    pub(super) fn not_closed(&mut self, error: &CallError) {
-        tracing::error!(user_name = self.report.user_name, %error, "the reset is done but could not be closed");
-        self.report.status = UserStatus::Failed;
-        self.report.needs_a_person = !error.retryable;
-        self.report.reason = Some(format!("reset and announced, but not closed: {error}"));
-    }
-
-    /// The user's name as IAM writes it, where it is known to be one.
-    pub(super) fn user_name(&self) -> Option<UserName> {
-        self.report.user_name.parse().ok()
+    /// Adds it to an answer. The name is the one that IAM knows.
+    fn complete(self, answer: &mut UserAnswer) {
+        if let Some(name) = self.user {
+            answer.who = Who::User(UserRef::Named { account_id: answer.account_id.clone(), name });
+        }
+        answer.password_age_days = self.age.map(Age::whole_days);
     }
 }
 
@@ -270,9 +299,13 @@ pub(super) fn add(targets: &mut Vec<Target>, target: Target) {
         targets.push(target);
         return;
     };
-    known.demand.force |= target.demand.force;
-    known.demand.requested = known.demand.requested.take().or(target.demand.requested);
-    known.demand.max_age_days = stricter(known.demand.max_age_days, target.demand.max_age_days);
+    known.demand = match (known.demand.clone(), target.demand) {
+        (Demand::Finish, demand) | (demand, Demand::Finish) => demand,
+        (
+            Demand::Reset { forced_by: one, max_age_days: limit },
+            Demand::Reset { forced_by: other, max_age_days: other_limit },
+        ) => Demand::Reset { forced_by: one.or(other), max_age_days: stricter(limit, other_limit) },
+    };
     known.findings.extend(target.findings);
 }
 
@@ -282,10 +315,11 @@ pub(super) fn stricter(one: Option<u16>, other: Option<u16>) -> Option<u16> {
 }
 
 /// The one line that tells what was decided about a user.
-pub(super) fn audit(dealt: &Dealt, finding_id: Option<&str>) {
-    let UserReport { account_id, user_name, status, reason, password_age_days, secret_arn, .. } = &dealt.report;
-    let (decision, force) = (status.as_str(), dealt.forced);
-    if *status == UserStatus::Failed {
+pub(super) fn log_decision(answer: &UserAnswer, finding_id: Option<&str>) {
+    let UserAnswer { account_id, who, password_age_days, secret_arn, is_forced: force, .. } = answer;
+    let (decision, reason, user_name) = (answer.status(), answer.reason(), who.to_string());
+    let secret_arn = secret_arn.as_ref().map(SecretArn::as_str);
+    if answer.problem().is_some() {
         tracing::error!(
             %account_id, user_name, finding_id, decision, reason, password_age_days, secret_arn, force, "decision"
         );
@@ -293,13 +327,5 @@ pub(super) fn audit(dealt: &Dealt, finding_id: Option<&str>) {
         tracing::info!(
             %account_id, user_name, finding_id, decision, reason, password_age_days, secret_arn, force, "decision"
         );
-    }
-}
-
-fn name_in_report(user: &UserRef) -> String {
-    match user {
-        UserRef::Named { name, .. } => name.to_string(),
-        UserRef::Identified { id, .. } => id.to_string(),
-        UserRef::Root { .. } => "<root_account>".to_owned(),
     }
 }

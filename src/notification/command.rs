@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Failed, RemediationFailed, SecretArn, SweepHeld};
+use super::{Failed, RemediationFailed, SweepHeld};
 use crate::identity::{AccountId, UserName};
+use crate::secret::SecretArn;
 
 /// An event by which a person invokes this function.
 #[derive(Serialize)]

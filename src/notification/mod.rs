@@ -65,7 +65,6 @@
 mod command;
 mod english;
 mod japanese;
-mod secret_arn;
 #[cfg(test)]
 mod tests;
 
@@ -75,10 +74,9 @@ use std::str::FromStr;
 
 use serde_json::{Map, Value, json};
 
-pub use secret_arn::SecretArn;
-
 use crate::account::password_policy::{Change, Setting, Withheld};
 use crate::identity::{AccountId, Invalid, Partition, UserName};
+use crate::secret::SecretArn;
 
 /// The most users that a message lists. With names of full length they take some
 /// 50 KiB, in `email` and `default` together.

@@ -26,7 +26,7 @@ from typing import Any
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from demo.account import STRONG_POLICY, TOPIC, environment, find_binary  # noqa: E402
+from demo.account import STRONG_POLICY, TABLE, TOPIC, environment, find_binary  # noqa: E402
 from standin.client import Standin  # noqa: E402
 from standin.runtime import FunctionHost, Invocation, RuntimeApi  # noqa: E402
 
@@ -241,6 +241,7 @@ def _fill(aws: Standin, account: str, ages: dict[str, int], *, earlier_secrets: 
         users=[{"name": name, "age_days": age} for name, age in ages.items()],
         password_policy=STRONG_POLICY,
         topics=[{"name": TOPIC}],
+        tables=[{"name": TABLE}],
         generate_report=True,
         secrets=earlier if earlier_secrets else [],
     )

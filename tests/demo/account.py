@@ -17,6 +17,7 @@ EVENTS = ROOT / "events"
 ACCOUNT_ID = "123456789012"
 FUNCTION = "iam-password-remediator"
 TOPIC = "passwords"
+TABLE = "ledger"
 
 # Password ages in days. Older than 90 is too old.
 AGES = {"alice": 120, "bob": 200, "carol": 95, "dave": 3, "breakglass": 400}
@@ -54,13 +55,14 @@ def users(ages: dict[str, int] = AGES) -> list[dict[str, Any]]:
 
 
 def fill(aws: Standin, account_id: str = ACCOUNT_ID, **more: Any) -> dict[str, Any]:
-    """Fills an account: these users, a topic, a credential report. `more` is more for the seed, or other."""
+    """Fills an account: these users, topic, ledger, credential report. `more` is more for the seed, or other."""
     return aws.seed(
         **{
             "account_id": account_id,
             "users": users(),
             "password_policy": WEAK_POLICY,
             "topics": [{"name": TOPIC}],
+            "tables": [{"name": TABLE}],
             "generate_report": True,
             **more,
         }
@@ -69,7 +71,7 @@ def fill(aws: Standin, account_id: str = ACCOUNT_ID, **more: Any) -> dict[str, A
 
 def environment(account_id: str = ACCOUNT_ID) -> dict[str, str]:
     """What the function must be told, and nothing more."""
-    return {"NOTIFICATION_TOPIC_ARN": f"arn:aws:sns:us-east-1:{account_id}:{TOPIC}"}
+    return {"NOTIFICATION_TOPIC_ARN": f"arn:aws:sns:us-east-1:{account_id}:{TOPIC}", "LEDGER_TABLE": TABLE}
 
 
 def sample(name: str, account_id: str = ACCOUNT_ID) -> Any:

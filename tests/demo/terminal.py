@@ -82,7 +82,7 @@ class Terminal:
 
 def masked(value: Mapping[str, Any]) -> str:
     """What a version of a secret holds, as it is stored, but for the password."""
-    return json.dumps({**value, "password": "*" * len(value["password"])})
+    return json.dumps({**value, "password": value["password"] and "*" * len(value["password"])})
 
 
 def show_secrets(terminal: Terminal, secrets: Iterable[Mapping[str, Any]]) -> None:

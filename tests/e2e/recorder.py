@@ -32,12 +32,13 @@ class Recorder:
         arns = {(user["account_id"], user["name"].lower()): user["arn"] for user in aws.users()}
         secrets = {(secret["account_id"], secret["name"]): secret["arn"] for secret in aws.secrets()}
         with self._path.open("a") as file:
-            file.writelines(f"{json.dumps(_line(call, arns, secrets))}\n" for call in calls)
+            file.writelines(f"{json.dumps(line(call, arns, secrets))}\n" for call in calls)
 
 
-def _line(
+def line(
     call: dict[str, Any], users: dict[tuple[str, str], str], secrets: dict[tuple[str, str], str]
 ) -> dict[str, Any]:
+    """A call as it is written down. `users` and `secrets`: ARNs by account and name."""
     return {
         "service": call["service"],
         "operation": call["operation"],
@@ -62,9 +63,15 @@ def _resources(
         name = params["UserName"]
         return [users.get((account, name.lower()), f"arn:aws:iam::{account}:user/{name}")]
     if call["service"] == "secretsmanager":
-        name = params.get("SecretId") or params.get("Name", "")
+        name = params.get("SecretId") or params.get("Name")
+        if name is None or name.startswith("arn:"):
+            return [name] if name else []
         # What does not exist yet is checked by its name and an unknown ending.
         return [secrets.get((account, name), f"arn:aws:secretsmanager:{region}:{account}:secret:{name}-??????")]
+    if call["service"] == "dynamodb":
+        tables = [params["TableName"]] if "TableName" in params else list(params["RequestItems"])
+        index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
+        return [f"arn:aws:dynamodb:{region}:{account}:table/{name}{index}" for name in tables]
     if "QueueUrl" in params:
         *_, owner, name = params["QueueUrl"].split("/")
         return [f"arn:aws:sqs:{region}:{owner}:{name}"]

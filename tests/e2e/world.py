@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from demo.account import STRONG_POLICY, TOPIC, environment, sample
+from demo.account import STRONG_POLICY, TABLE, TOPIC, environment, sample
 from standin.client import Standin
 from standin.runtime import FunctionHost, Invocation, function_host
 
@@ -53,6 +53,7 @@ class World:
                 "users": users,
                 "password_policy": STRONG_POLICY,
                 "topics": [{"name": TOPIC}],
+                "tables": [{"name": TABLE}],
                 "generate_report": True,
                 **seed,
             }
@@ -122,6 +123,10 @@ class World:
         found = [secret for secret in self.secrets() if secret["tags"].get("iam-user") == tag_value(name)]
         assert len(found) == 1, f"{name} has {len(found)} secrets"
         return found[0]
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """All items of the ledger."""
+        return self.aws.ledger(self.account_id)
 
     def messages(self, **attributes: str) -> list[dict[str, Any]]:
         """Messages published about this account."""

@@ -223,6 +223,7 @@ class Stack:
             raise NotImplementedError(f"{kind} {attribute}")
         here = f"{place.region}:{place.account}"
         forms = {
+            "AWS::DynamoDB::Table": f"dynamodb:{here}:table/{physical}",
             "AWS::Events::Rule": f"events:{here}:rule/{physical}",
             "AWS::IAM::ManagedPolicy": f"iam::{place.account}:policy/{physical}",
             "AWS::IAM::Role": f"iam::{place.account}:role/{physical}",

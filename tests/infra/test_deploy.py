@@ -37,6 +37,7 @@ TEMPLATE: dict[str, Any] = {
         "NotificationTopicArn": {"Value": {"Ref": "Topic"}},
         "LogGroupName": {"Value": "/aws/lambda/x"},
         "FunctionName": {"Value": "remediator"},
+        "LedgerTableName": {"Value": "passwords-Ledger-1"},
         "CustomActionMaker": {"Value": {"Ref": "Maker"}},
     },
 }
@@ -247,6 +248,7 @@ def test_deleting_asks_for_the_name_and_says_what_stays(world: World, capsys: py
     out = capsys.readouterr().out
     assert out.startswith(SHOWN)
     assert "secrets below SECRET_PREFIX stay" in out
+    assert "the ledger's table passwords-Ledger-1" in out
     assert world.action_calls == []
 
 

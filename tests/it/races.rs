@@ -78,10 +78,11 @@ async fn a_copy_of_the_event_leaves_a_user_alone_who_has_since_signed_in() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_person_who_presses_the_button_again_after_the_user_signed_in_resets_again() {
+async fn a_person_who_asks_again_gets_another_reset() {
     let force = json!({"action": "reset", "user_name": "alice", "force": true});
     let world = World::new();
     for round in 1..=3 {
+        world.state().request_id = format!("request-{round}");
         world.deliver(&force).await.unwrap().unwrap();
         world.assert_reset("alice", &format!("round {round}"));
         assert_eq!(world.state().resets, round);

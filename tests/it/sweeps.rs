@@ -184,7 +184,10 @@ async fn one_users_failure_does_not_stop_the_others() {
     world.state().fail_for = Some("bob".to_owned());
     let error = world.deliver(&sweep()).await.unwrap().unwrap_err();
     let answer: Value = serde_json::from_str(&error.error_message).unwrap();
-    assert_eq!(answer["totals"], json!({"reset": 2, "skipped": 0, "held": 0, "queued": 0, "failed": 1}));
+    assert_eq!(
+        answer["totals"],
+        json!({"reset": 2, "change_required": 0, "skipped": 0, "held": 0, "queued": 0, "failed": 1})
+    );
     world.assert_reset("alice", "");
     world.assert_reset("carol", "");
     world.state().fail_for = None;
@@ -200,7 +203,11 @@ async fn too_many_are_held_until_a_person_approves() {
     let config = || World::config(&[("MAX_RESETS_PER_SWEEP", "2")]);
     let app = world.app(config()).await;
     let answer = world.deliver_to(&app, &sample("iam7-imported")).await.unwrap().unwrap();
-    assert_eq!(answer["totals"], json!({"reset": 0, "skipped": 1, "held": 3, "queued": 0, "failed": 0}), "{answer}");
+    assert_eq!(
+        answer["totals"],
+        json!({"reset": 0, "change_required": 0, "skipped": 1, "held": 3, "queued": 0, "failed": 0}),
+        "{answer}"
+    );
     assert_eq!(world.state().resets, 0);
     assert!(message_kinds(&world).contains(&"sweep-held".to_owned()));
     {
@@ -217,7 +224,11 @@ async fn too_many_are_held_until_a_person_approves() {
     // The finding comes again, and the report still shows the old dates.
     let messages = world.state().messages.len();
     let answer = world.deliver_to(&app, &sample("iam7-imported")).await.unwrap().unwrap();
-    assert_eq!(answer["totals"], json!({"reset": 0, "skipped": 4, "held": 0, "queued": 0, "failed": 0}), "{answer}");
+    assert_eq!(
+        answer["totals"],
+        json!({"reset": 0, "change_required": 0, "skipped": 4, "held": 0, "queued": 0, "failed": 0}),
+        "{answer}"
+    );
     assert_eq!(world.state().messages.len(), messages, "nobody is told again");
 }
 
@@ -252,7 +263,11 @@ async fn with_a_queue_each_user_becomes_a_job_and_the_jobs_reset_them() {
     world.state().queue_refuses = 7;
     let app = world.app(World::config(&[QUEUE, ("MAX_RESETS_PER_SWEEP", "100")])).await;
     let answer = world.deliver_to(&app, &sweep()).await.unwrap().unwrap();
-    assert_eq!(answer["totals"], json!({"reset": 0, "skipped": 0, "held": 0, "queued": 36, "failed": 0}), "{answer}");
+    assert_eq!(
+        answer["totals"],
+        json!({"reset": 0, "change_required": 0, "skipped": 0, "held": 0, "queued": 36, "failed": 0}),
+        "{answer}"
+    );
     let jobs = std::mem::take(&mut world.state().queue);
     assert_eq!(jobs.len(), 36);
     for batch in jobs.chunks(10) {
@@ -362,7 +377,6 @@ async fn a_sweep_that_is_killed_at_any_call_is_finished_by_its_retry() {
         for name in ["alice", "bob", "carol"] {
             world.assert_reset(name, &format!("{name}, crash after {at}"));
         }
-        assert_eq!(world.state().passwords_set.len(), 3, "crash after {at}");
     }
 }
 
@@ -377,7 +391,6 @@ async fn a_sweep_finishes_what_was_cut_short_though_the_report_shows_a_fresh_pas
     assert_eq!(answer["totals"]["reset"], 1, "{answer}");
     world.assert_reset("alice", "");
     assert_eq!(message_kinds(&world), ["password-reset"]);
-    assert_eq!(world.state().passwords_set.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping
@@ -15,8 +14,6 @@ from urllib.parse import urlencode
 
 _SERVE = Path(__file__).resolve().parent / "serve.py"
 _CONTROL_TIMEOUT_SECONDS = 120
-_POLL_SECONDS = 0.005
-_STATES = ("received", "processed", "finished")
 
 
 class ControlError(Exception):
@@ -76,7 +73,7 @@ class Standin:
         return self._get("users", account=account)
 
     def sign_in(self, user_name: str, password: str, new_password: str | None = None, **more: Any) -> dict[str, Any]:
-        """What happens when the person does. `more`: `account_id`, `context`."""
+        """What happens when the person does. `more`: `account_id`."""
         return self._post(
             "sign-in", {"user_name": user_name, "password": password, "new_password": new_password, **more}
         )
@@ -93,16 +90,6 @@ class Standin:
         """AWS calls in order of arrival, after number `after`, of one operation only."""
         return [call for call in self._get("calls", after=after) if operation in (None, call["operation"])]
 
-    def wait_for_call(self, number: int, state: str = "received", timeout_seconds: float = 30) -> dict[str, Any]:
-        """The call with this number, once it got to `state` (received, processed, finished) or further."""
-        deadline = time.monotonic() + timeout_seconds
-        while time.monotonic() < deadline:
-            reached = self.calls(after=number - 1)
-            if reached and _STATES.index(reached[0]["state"]) >= _STATES.index(state):
-                return reached[0]
-            time.sleep(_POLL_SECONDS)
-        raise TimeoutError(f"call {number} was not {state} within {timeout_seconds} s")
-
     def secrets(self, account: str | None = None) -> list[dict[str, Any]]:
         """All secrets with their versions, labels and values."""
         return self._get("secrets", account=account)
@@ -110,6 +97,14 @@ class Standin:
     def queues(self, account: str | None = None) -> list[dict[str, Any]]:
         """All queues with their messages."""
         return self._get("queues", account=account)
+
+    def ledger(self, account: str | None = None) -> list[dict[str, Any]]:
+        """All items of the ledger, as plain JSON."""
+        return self._get("ledger", account=account)
+
+    def expire_leases(self, account: str | None = None) -> int:
+        """Makes every lease that is held an old one, as time would: how many."""
+        return self._post("ledger/expire-leases", {"account": account})["expired"]
 
     def passwords(self) -> list[str]:
         """Every password there ever was."""

@@ -10,7 +10,6 @@ import json
 import sys
 import traceback
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,7 +17,7 @@ from moto.iam.models import iam_backends
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.sqs.models import sqs_backends
 
-from . import gateway
+from . import dynamodb, gateway
 from .faults import FAULTS
 from .gateway import LOCK, HttpRequest
 from .iam import User, sign_in
@@ -26,7 +25,7 @@ from .invariant import find_user, violations
 from .journal import JOURNAL
 from .secretsmanager import Secret
 from .seed import seed
-from .settings import SETTINGS
+from .settings import HOME_ACCOUNT, SETTINGS
 from .wire import ApiError, Reply
 
 PREFIX = "/_standin/"
@@ -59,7 +58,7 @@ def handle(request: HttpRequest, base_url: str) -> Reply:
 
 
 def _user(query: dict[str, str]) -> dict[str, Any]:
-    _, user = find_user(query.get("account", SETTINGS.home_account), query["name"])
+    _, user = find_user(query.get("account", HOME_ACCOUNT), query["name"])
     return _user_facts(user)
 
 
@@ -74,7 +73,6 @@ def _user_facts(user: User) -> dict[str, Any]:
         "history_length": len(user.password_history),
         "reset_required": user.password_reset_required,
         "attached_policies": [policy.name for policy in user.managed_policies.values()],
-        "inline_policies": list(user.policies),
         "tags": {tag["Key"]: tag["Value"] for tag in user.tags or []},
     }
 
@@ -105,14 +103,11 @@ def _secret_facts(secret: Secret) -> dict[str, Any]:
         "region": secret.region,
         "kms_key_id": secret.kms_key_id,
         "tags": {tag["Key"]: tag["Value"] for tag in secret.tags or []},
-        "created": _iso(secret.created_date),
-        "last_changed": _iso(secret.last_changed_date),
         "deleted": secret.is_deleted(),
         "versions": [
             {
                 "version_id": version["version_id"],
                 "labels": version["version_stages"],
-                "created": _iso(version["createdate"]),
                 "value": _parsed(version.get("secret_string")),
             }
             for version in secret.versions.values()
@@ -120,18 +115,18 @@ def _secret_facts(secret: Secret) -> dict[str, Any]:
     }
 
 
+def _ledger(query: dict[str, str]) -> list[dict[str, Any]]:
+    return dynamodb.items(query.get("account"))
+
+
 def _queues(query: dict[str, str]) -> list[dict[str, Any]]:
     return [
         {
             "name": queue.name,
             "account_id": account_id,
-            "region": region,
-            "messages": [
-                {"message_id": message.id, "body": message.body, "visible": message.visible}
-                for message in queue._messages
-            ],
+            "messages": [{"body": message.body} for message in queue._messages],
         }
-        for account_id, region, backend in sqs_backends.iter_backends()
+        for account_id, _, backend in sqs_backends.iter_backends()
         if query.get("account", account_id) == account_id
         for queue in backend.queues.values()
     ]
@@ -154,7 +149,8 @@ def _passwords(_: dict[str, str]) -> list[str]:
         found.update(user.password_history, user.known_passwords)
     for secret in _secrets({}):
         for version in secret["versions"]:
-            if isinstance(version["value"], dict) and "password" in version["value"]:
+            # A placeholder has none.
+            if isinstance(version["value"], dict) and version["value"].get("password"):
                 found.add(version["value"]["password"])
     return sorted(found)
 
@@ -169,6 +165,7 @@ def _state(query: dict[str, str]) -> dict[str, Any]:
         "messages": JOURNAL.messages,
         "finding_updates": JOURNAL.finding_updates,
         "queues": _queues(query),
+        "ledger": _ledger(query),
         "calls": JOURNAL.calls,
         "violations": JOURNAL.violations,
     }
@@ -183,10 +180,13 @@ def _reset(_: Any, __: str) -> dict[str, Any]:
     return {}
 
 
+def _expire_leases(body: dict[str, Any], _: str) -> dict[str, int]:
+    return {"expired": dynamodb.expire_leases(body.get("account"))}
+
+
 def _sign_in(body: dict[str, Any], _: str) -> dict[str, Any]:
-    backend, user = find_user(body.get("account_id", SETTINGS.home_account), body["user_name"])
-    context = {key: [str(value)] for key, value in (body.get("context") or {}).items()}
-    return sign_in(backend, user, body["password"], body.get("new_password"), {**_CONSOLE_CONTEXT, **context})
+    backend, user = find_user(body.get("account_id", HOME_ACCOUNT), body["user_name"])
+    return sign_in(backend, user, body["password"], body.get("new_password"), _CONSOLE_CONTEXT)
 
 
 def _invariant(_: Any, __: str) -> dict[str, Any]:
@@ -207,6 +207,7 @@ _VIEWS: dict[str, Callable[[dict[str, str]], Any]] = {
     "calls": _calls,
     "faults": lambda _: FAULTS.as_list(),
     "finding-updates": lambda _: JOURNAL.finding_updates,
+    "ledger": _ledger,
     "messages": lambda _: JOURNAL.messages,
     "passwords": _passwords,
     "queues": _queues,
@@ -219,15 +220,12 @@ _VIEWS: dict[str, Callable[[dict[str, str]], Any]] = {
 _ACTIONS: dict[str, Callable[[Any, str], Any]] = {
     "faults": _faults,
     "invariant": _invariant,
+    "ledger/expire-leases": _expire_leases,
     "reset": _reset,
     "seed": seed,
     "settings": _settings,
     "sign-in": _sign_in,
 }
-
-
-def _iso(timestamp: float) -> str:
-    return datetime.fromtimestamp(timestamp, UTC).isoformat()
 
 
 def _parsed(value: str | None) -> Any:

@@ -1,7 +1,7 @@
 """Faults on demand: rules that make chosen calls fail, lag, get lost or be answered by nobody.
 
     {"match": {"service": "iam", "operation": "UpdateLoginProfile", "nth": 1}, "effect": "drop_after"}
-    {"match": {"user": "alice", "times": 2}, "effect": {"error": {"status": 409, "code": "…", "message": "…"}}}
+    {"match": {"user": "alice"}, "effect": {"error": {"status": 409, "code": "…", "message": "…"}}}
 
 README.md lists what can be matched and what can be done.
 """
@@ -13,8 +13,7 @@ from typing import Any
 
 from .wire import ApiError, Call, Reply
 
-_MATCHED = ("service", "operation", "account_id", "user", "call_number")
-_COUNTED = ("nth", "times")
+_MATCHED = ("service", "operation", "account_id", "user")
 
 # In the words of each service; what is not listed is as in Secrets Manager.
 _THROTTLING = {
@@ -69,8 +68,6 @@ class _Rule:
         self.seen += 1
         if "nth" in self.match and self.seen != self.match["nth"]:
             return False
-        if self.fired >= self.match.get("times", float("inf")):
-            return False
         self.fired += 1
         return True
 
@@ -87,7 +84,7 @@ class Faults:
         parsed = []
         for rule in rules:
             match, effect = rule.get("match") or {}, rule.get("effect")
-            unknown = set(rule) - {"match", "effect"} | set(match) - {*_MATCHED, *_COUNTED}
+            unknown = set(rule) - {"match", "effect"} | set(match) - {*_MATCHED, "nth"}
             if unknown:
                 raise ValueError(f"a fault has no {', '.join(sorted(unknown))}")
             _effect(effect, "iam")
@@ -95,14 +92,13 @@ class Faults:
         self.rules = parsed
         self.generation += 1
 
-    def strike(self, call: Call, number: int) -> Effect:
+    def strike(self, call: Call) -> Effect:
         """What the rules do to this call: their latencies together, and the first other effect."""
         facts = {
             "service": call.service,
             "operation": call.operation,
             "account_id": call.account_id,
             "user": call.user,
-            "call_number": number,
         }
         effects = [_effect(rule.effect, call.service) for rule in self.rules if rule.takes(facts)]
         chosen = next((effect for effect in effects if effect.strikes), Effect())

@@ -19,18 +19,18 @@ from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 from moto.core.request import Request
 from moto.core.responses import BaseResponse
-from moto.iam.models import iam_backends
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.sqs.responses import SQSResponse
 
-from . import iam, secretsmanager, securityhub
+from . import dynamodb, iam, secretsmanager, securityhub
+from .dynamodb import DynamoDbResponse
 from .faults import FAULTS
 from .iam import IamResponse
-from .invariant import owners_touched, violations
+from .invariant import find_user, owners_touched, violations
 from .journal import JOURNAL
 from .secretsmanager import SecretsManagerResponse
 from .securityhub import SecurityHubResponse
-from .settings import SETTINGS
+from .settings import HOME_ACCOUNT, SETTINGS
 from .sns import SnsResponse
 from .sts import SESSIONS, StsResponse
 from .wire import QUERY, ApiError, Call, Reply, content_type, error_code, error_reply, protocol_of, read_call
@@ -38,6 +38,7 @@ from .wire import QUERY, ApiError, Call, Reply, content_type, error_code, error_
 LOCK = threading.RLock()
 
 SERVICES: dict[str, type[BaseResponse]] = {
+    "dynamodb": DynamoDbResponse,
     "iam": IamResponse,
     "secretsmanager": SecretsManagerResponse,
     "securityhub": SecurityHubResponse,
@@ -49,6 +50,7 @@ SERVICES: dict[str, type[BaseResponse]] = {
 _READ_ONLY = re.compile(r"Get|List|Describe|Simulate|Generate")
 _HANG_POLL_SECONDS = 0.01
 
+dynamodb.install()
 iam.install()
 secretsmanager.install()
 securityhub.install()
@@ -91,7 +93,7 @@ def handle(request: HttpRequest, base_url: str) -> Reply | None:
     with LOCK:
         _identify(call)
         entry = JOURNAL.open_call(call.facts())
-        effect = FAULTS.strike(call, entry["n"])
+        effect = FAULTS.strike(call)
         entry["fault"] = effect.name or None
         generation = FAULTS.generation
     time.sleep((SETTINGS.latency_ms + effect.latency_ms) / 1000)
@@ -126,17 +128,9 @@ def _identify(call: Call) -> None:
     if session:
         call.account_id, call.principal = session.account_id, session.arn
     else:
-        call.account_id, call.principal = _long_term(call.access_key)
+        # Twelve digits are an account's own credentials, any others are the home account's.
+        call.account_id = call.access_key if re.fullmatch(r"\d{12}", call.access_key) else HOME_ACCOUNT
     call.user = _subject(call)
-
-
-def _long_term(access_key: str) -> tuple[str, str | None]:
-    for account_id, _, backend in list(iam_backends.iter_backends()):
-        key = backend.access_keys.get(access_key)
-        if key and key.user_name:
-            return account_id, backend.get_user(key.user_name).arn
-    # Any other credentials are the home account's. Twelve digits are an account's own: a convenience for tests.
-    return (access_key if re.fullmatch(r"\d{12}", access_key) else SETTINGS.home_account), None
 
 
 def _subject(call: Call) -> str | None:
@@ -147,6 +141,8 @@ def _subject(call: Call) -> str | None:
         return params["PolicySourceArn"].rpartition("/")[2]
     if call.service == "secretsmanager":
         return _secret_subject(call)
+    if call.service == "dynamodb":
+        return _ledger_subject(call)
     names = [key for key, value in params.items() if key.endswith(".Name") and value == "user_name"]
     return params.get(names[0].removesuffix("Name") + "Value.StringValue") if names else None
 
@@ -160,6 +156,15 @@ def _secret_subject(call: Call) -> str | None:
     except (ApiError, KeyError):
         return None
     return secret.tag("iam-user")
+
+
+def _ledger_subject(call: Call) -> str | None:
+    owner = dynamodb.owner(call)
+    try:
+        # As IAM spells it: in ids all names are in lower case.
+        return find_user(*owner)[1].name if owner else None
+    except LookupError:
+        return owner[1]
 
 
 def _process(call: Call, number: int, request: HttpRequest, base_url: str) -> Reply:

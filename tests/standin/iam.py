@@ -22,7 +22,7 @@ from moto.iam.responses import IamResponse as MotoIamResponse
 from . import passwords
 from .policies import ALLOWED, EXPLICIT_DENY, Context, Decision, SourcedPolicy, evaluate
 from .report import CredentialReport
-from .settings import SETTINGS, now, this_second
+from .settings import now, this_second
 from .tags import is_valid_value
 from .wire import ApiError
 
@@ -92,7 +92,6 @@ class IamBackend(moto_iam.IAMBackend):
         super().__init__(region_name, account_id)
         self.users: _Users = _Users()
         self.report = CredentialReport(self)
-        self.account_name: str | None = None
 
     def _init_aws_policies(self) -> list[moto_iam.ManagedPolicy]:
         # All 1,500 of them for each account and partition would cost seconds: `get_policy` fetches one when asked.
@@ -175,7 +174,7 @@ class IamBackend(moto_iam.IAMBackend):
 
     def check_password(self, password: str, history: list[str]) -> None:
         """Holds `password` against the account's policy; `history` as in `passwords.check`."""
-        passwords.check(password, self.account_password_policy, history, self.account_name)
+        passwords.check(password, self.account_password_policy, history)
 
     def policies_of(self, user: User) -> list[SourcedPolicy]:
         """The identity policies that apply to `user`: its own and its groups'."""
@@ -241,9 +240,8 @@ class IamResponse(MotoIamResponse):
         if password is None:
             user.password_reset_required = reset_required
             return EmptyResult()
-        # Unverified on AWS: whether PasswordReusePrevention holds for resets too. Hence the setting.
-        history = user.password_history if SETTINGS.reuse_prevention_on_reset else []
-        self.backend.check_password(password, history)
+        # Unverified on AWS: whether PasswordReusePrevention holds for resets too.
+        self.backend.check_password(password, user.password_history)
         user.set_password(password, reset_required=reset_required)
         return EmptyResult()
 
@@ -343,6 +341,9 @@ def sign_in(
         try:
             if not may_change:
                 raise ApiError(403, "AccessDenied", f"{user.arn} may not perform {CHANGE_PASSWORD}")
+            if new_password == user.password:
+                # AWS: whatever the policy remembers (tried).
+                raise ApiError(400, "PasswordPolicyViolation", "The new password is the present one")
             backend.check_password(new_password, user.password_history)
         except ApiError as error:
             return {**answer, "error": error.code}

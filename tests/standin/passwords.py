@@ -36,7 +36,7 @@ _CLASSES = (
 )
 
 
-def check(password: str, policy: Any | None, history: Sequence[str], account_name: str | None) -> None:
+def check(password: str, policy: Any | None, history: Sequence[str]) -> None:
     """Refuses what AWS refuses. `history` ends with the current password; empty means reuse does not matter here."""
     if not 1 <= len(password) <= MAX_LENGTH or not _PERMITTED.fullmatch(password):
         raise ApiError(
@@ -45,12 +45,12 @@ def check(password: str, policy: Any | None, history: Sequence[str], account_nam
             "1 validation error detected: Value at 'password' failed to satisfy "
             "constraint: 1 to 128 characters from the Basic Latin and Latin-1 Supplement sets",
         )
-    complaint = _complaint(password, policy, account_name) or _reuse(password, policy, history)
+    complaint = _complaint(password, policy) or _reuse(password, policy, history)
     if complaint:
         raise ApiError(400, "PasswordPolicyViolation", complaint)
 
 
-def _complaint(password: str, policy: Any | None, account_name: str | None) -> str | None:
+def _complaint(password: str, policy: Any | None) -> str | None:
     present = [kind for kind in _CLASSES if kind.characters.intersection(password)]
     if policy is None:
         # Without a policy of its own an account has AWS's default one.
@@ -58,8 +58,6 @@ def _complaint(password: str, policy: Any | None, account_name: str | None) -> s
             return f"Password should have a minimum length of {_DEFAULT_MIN_LENGTH}"
         if len(present) < _DEFAULT_CLASSES:
             return "Password should have three of: uppercase letter, lowercase letter, number, symbol"
-        if account_name is not None and password == account_name:
-            return "Password should not be the account's name"
         return None
     if len(password) < policy.minimum_password_length:
         return f"Password should have a minimum length of {policy.minimum_password_length}"

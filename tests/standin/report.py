@@ -103,7 +103,7 @@ class CredentialReport:
             return
         if job.polls_left > 0:
             job.polls_left -= 1
-        elif this_second() - job.started >= timedelta(seconds=SETTINGS.report_seconds):
+        else:
             self._content, self._generated, self._job = job.content, job.started, None
 
     def _render(self) -> str:

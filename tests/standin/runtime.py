@@ -5,8 +5,8 @@ Two hosts with one interface; `function_host` chooses:
 * `LambdaEmulator`: cargo-lambda's emulator, an independent implementation of the Runtime API. A proxy in front of it
   mends two headers: the function ARN, which the emulator sets to `function-arn`, and the deadline, which it sets to
   a moment in 1970.
-* `RuntimeApi`: a few lines of Python, where a test sets the request id (and so delivers an event again), the deadline
-  and the ARN of a single invocation.
+* `RuntimeApi`: a few lines of Python, where a test sets the request id (and so delivers an event again) and the
+  deadline of a single invocation.
 
 Each process of the function has a Runtime API listener of its own, so that it is known which process has which event.
 Processes end with the host: by `stop`, at exit, and, when this process is killed, because their listener is gone.
@@ -64,7 +64,6 @@ class _Pending:
     payload: bytes
     request_id: str | None = None
     deadline_ms: int | None = None
-    function_arn: str | None = None
     future: Future[Invocation] = field(default_factory=Future)
     submitted: float = field(default_factory=time.monotonic)
     process: _Process | None = None
@@ -185,7 +184,6 @@ class FunctionHost(ABC):
         region: str = "us-east-1",
         partition: str = "aws",
         function_name: str = "iam-password-remediator",
-        memory_mb: int = 256,
         timeout_seconds: float = 60,
         processes: int = 1,
     ):
@@ -214,7 +212,7 @@ class FunctionHost(ABC):
             "AWS_SESSION_TOKEN": "none",
             "AWS_LAMBDA_FUNCTION_NAME": function_name,
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory_mb),
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
             "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function_name}",
             "AWS_LAMBDA_LOG_STREAM_NAME": "2026/01/01/[$LATEST]local",
@@ -226,7 +224,7 @@ class FunctionHost(ABC):
         """Starts the Runtime API and the processes."""
         atexit.register(self.stop)
         for _ in range(self._process_count):
-            self.add_process()
+            self._processes.append(self._spawn(len(self._processes)))
         return self
 
     def stop(self) -> None:
@@ -242,11 +240,6 @@ class FunctionHost(ABC):
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def add_process(self) -> int:
-        """One process more; answers its index."""
-        self._processes.append(self._spawn(len(self._processes)))
-        return len(self._processes) - 1
-
     def kill(self, index: int = 0) -> None:
         """`kill -9`. Its invocation ends with `Runtime.ExitError`, as on Lambda."""
         self._processes[index].end()
@@ -255,10 +248,6 @@ class FunctionHost(ABC):
         """A fresh process (a cold start) in place of a killed or living one."""
         self.kill(index)
         self._processes[index] = self._spawn(index)
-
-    def is_alive(self, index: int = 0) -> bool:
-        """Whether the process runs."""
-        return self._processes[index].alive
 
     def pid(self, index: int = 0) -> int:
         """The process's id: what `/proc` knows it by."""
@@ -274,11 +263,10 @@ class FunctionHost(ABC):
         *,
         request_id: str | None = None,
         deadline_ms: int | None = None,
-        function_arn: str | None = None,
     ) -> Future[Invocation]:
         """Sends an event and does not wait. The keywords are for `RuntimeApi` only; deadline in Unix milliseconds."""
         payload = event if isinstance(event, bytes) else json.dumps(event).encode()
-        pending = _Pending(payload, request_id, deadline_ms, function_arn)
+        pending = _Pending(payload, request_id, deadline_ms)
         with self._changed:
             self._undelivered.append(pending)
             self._send(pending)
@@ -383,7 +371,7 @@ class RuntimeApi(FunctionHost):
         return {
             "Lambda-Runtime-Aws-Request-Id": pending.request_id,
             "Lambda-Runtime-Deadline-Ms": str(deadline_ms),
-            "Lambda-Runtime-Invoked-Function-Arn": pending.function_arn or self.function_arn,
+            "Lambda-Runtime-Invoked-Function-Arn": self.function_arn,
             "Lambda-Runtime-Trace-Id": f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};Sampled=0",
         }, pending.payload
 
@@ -399,10 +387,10 @@ class RuntimeApi(FunctionHost):
 class LambdaEmulator(FunctionHost):
     """cargo-lambda's emulator behind a proxy that mends its headers."""
 
-    def __init__(self, *args: Any, cargo_lambda: str | Path | None = None, **kwargs: Any):
+    def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         beside = Path(sys.executable).with_name("cargo-lambda")
-        self._cargo_lambda = str(cargo_lambda or (beside if beside.exists() else shutil.which("cargo-lambda")))
+        self._cargo_lambda = str(beside if beside.exists() else shutil.which("cargo-lambda"))
         self._emulator: subprocess.Popen[bytes] | None = None
         self._port = 0
 
@@ -464,9 +452,9 @@ class LambdaEmulator(FunctionHost):
         return f"http://{_LOOPBACK}:{self._port}"
 
     def _send(self, pending: _Pending) -> None:
-        if pending.request_id or pending.deadline_ms or pending.function_arn:
+        if pending.request_id or pending.deadline_ms:
             self._undelivered.remove(pending)
-            raise ValueError("the emulator sets request ids itself, and deadline and ARN hold for all: use RuntimeApi")
+            raise ValueError("the emulator sets request ids itself, and the deadline holds for all: use RuntimeApi")
         connection = http.client.HTTPConnection(_LOOPBACK, self._port)
         pending.future.add_done_callback(lambda _: _hang_up(connection))
         threading.Thread(target=self._exchange, args=(pending, connection), daemon=True).start()

@@ -1,7 +1,7 @@
 """Secrets Manager, mended: versions that never change, labels that sit on one version, moves that are atomic.
 
 Versions: https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html
-moto's backend keeps the secrets, lists them and deletes them; everything about versions is here.
+moto's backend keeps the secrets and deletes them; everything about versions is here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import uuid
 from typing import Any
 
 from moto.secretsmanager import models as moto_secretsmanager
-from moto.secretsmanager.responses import SecretsManagerResponse as MotoSecretsManagerResponse
+from moto.secretsmanager import responses as moto_responses
 
 from .settings import SETTINGS, now
 from .tags import is_valid_value
@@ -25,6 +25,7 @@ _ARN = re.compile(r"arn:aws[a-z-]*:secretsmanager:[^:]+:\d{12}:secret:(.+)")
 _ARN_SUFFIX_LENGTH = len("-123456")
 _MAX_VALUE_BYTES = 65536
 _LABELS_PER_VERSION = 20
+_MOST_RESULTS = 100
 
 # A version as moto keeps it: version_id, version_stages, createdate, secret_string or secret_binary.
 Version = dict[str, Any]
@@ -145,7 +146,7 @@ class SecretsManagerBackend(moto_secretsmanager.SecretsManagerBackend):
         return secret
 
 
-class SecretsManagerResponse(MotoSecretsManagerResponse):
+class SecretsManagerResponse(moto_responses.SecretsManagerResponse):
     """Every operation that touches versions, and those of which moto gets the errors wrong (they are all 400)."""
 
     def _get_param(self, param_name: str, if_none: Any = None) -> Any:
@@ -185,19 +186,6 @@ class SecretsManagerResponse(MotoSecretsManagerResponse):
         if not _is_repetition(secret, token, value):
             secret.add_version(token, value, labels)
         return secret.summary(VersionId=token, VersionStages=secret.versions[token]["version_stages"])
-
-    def update_secret(self) -> str:
-        secret, value, token = self._secret(), self._value(), self._token()
-        repetition = bool(value) and _is_repetition(secret, token, value)
-        for parameter, attribute in (("Description", "description"), ("KmsKeyId", "kms_key_id")):
-            if self._get_param(parameter) is not None:
-                setattr(secret, attribute, self._get_param(parameter))
-        secret.touch()
-        if not value:
-            return secret.summary()
-        if not repetition:
-            secret.add_version(token, value, [CURRENT])
-        return secret.summary(VersionId=token)
 
     def get_secret_value(self) -> str:
         secret = self._secret()
@@ -246,35 +234,34 @@ class SecretsManagerResponse(MotoSecretsManagerResponse):
         secret.touch()
         return secret.summary()
 
-    def list_secret_version_ids(self) -> str:
-        secret = self.backend.find(self._get_param("SecretId"))
-        shown = list(secret.versions.values()) if self._get_param("IncludeDeprecated") else secret.labelled_versions()
-        start = int(self._get_param("NextToken") or 0)
-        end = start + (self._get_param("MaxResults") or 100)
-        entries = [
-            {
-                "VersionId": version["version_id"],
-                "CreatedDate": version["createdate"],
-                **({"VersionStages": version["version_stages"]} if version["version_stages"] else {}),
-            }
-            for version in shown[start:end]
-        ]
-        return secret.summary(Versions=entries, **({"NextToken": str(end)} if end < len(shown) else {}))
-
     def describe_secret(self) -> str:
-        described = self.backend.find(self._get_param("SecretId")).to_dict()
-        described.pop("SecretVersionsToStages", None)
-        return json.dumps({key: value for key, value in described.items() if value is not None})
+        return json.dumps(_shown(self.backend.find(self._get_param("SecretId")), but="SecretVersionsToStages"))
+
+    def list_secrets(self) -> str:
+        filters, most = self._get_param("Filters", []), self._get_param("MaxResults", _MOST_RESULTS)
+        moto_responses._validate_filters(filters)
+        if not 1 <= most <= _MOST_RESULTS:
+            raise _invalid_parameter(f"MaxResults must be 1 to {_MOST_RESULTS}")
+        token = self._get_param("NextToken", "0")
+        if not token.isdecimal():
+            raise ApiError(400, "InvalidNextTokenException", "The NextToken value is invalid.")
+        start, end = int(token), int(token) + most
+        found = [
+            secret
+            for secret in self.backend.secrets.values()
+            if (self._get_param("IncludePlannedDeletion") or not secret.is_deleted())
+            and moto_secretsmanager._matches(secret, filters)
+        ]
+        return json.dumps(
+            {
+                "SecretList": [_shown(secret, but="VersionIdsToStages") for secret in found[start:end]],
+                **({"NextToken": str(end)} if end < len(found) else {}),
+            }
+        )
 
     def tag_resource(self) -> str:
         secret = self._secret()
         secret.set_tags(self._get_param("Tags", []))
-        secret.touch()
-        return "{}"
-
-    def untag_resource(self) -> str:
-        secret = self._secret()
-        secret.tags = [tag for tag in secret.tags or [] if tag["Key"] not in self._get_param("TagKeys", [])]
         secret.touch()
         return "{}"
 
@@ -291,9 +278,10 @@ class SecretsManagerResponse(MotoSecretsManagerResponse):
         return secret.summary()
 
     def _not_modelled(self) -> str:
-        raise NotImplementedError("rotation and replication of secrets")
+        raise NotImplementedError("what the function does not ask of Secrets Manager")
 
     rotate_secret = cancel_rotate_secret = batch_get_secret_value = _not_modelled
+    update_secret = list_secret_version_ids = untag_resource = _not_modelled
     replicate_secret_to_regions = remove_regions_from_replication = _not_modelled
 
     def _secret(self) -> Secret:
@@ -329,6 +317,11 @@ _VALUE_FIELDS = {"secret_string": "SecretString", "secret_binary": "SecretBinary
 
 def _in_wire_names(version: Version) -> dict[str, str]:
     return {wire: version[ours] for ours, wire in _VALUE_FIELDS.items() if ours in version}
+
+
+def _shown(secret: Secret, *, but: str) -> dict[str, Any]:
+    """A secret as DescribeSecret and ListSecrets show it, which name the labels differently."""
+    return {key: value for key, value in secret.to_dict().items() if value is not None and key != but}
 
 
 def _is_repetition(secret: Secret, token: str, value: dict[str, str]) -> bool:

@@ -1,4 +1,4 @@
-"""Fills accounts at once: users, policies, topics, queues, secrets, findings, roles.
+"""Fills accounts at once: users, policies, topics, queues, tables, secrets, findings, roles.
 
 Works on the backends, not through the API: 5,000 users take a second, dates may lie anywhere, and passwords need not
 satisfy today's policy, as old ones do not.
@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from moto.dynamodb.models import dynamodb_backends
 from moto.iam.models import iam_backends
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.securityhub.models import securityhub_backends
@@ -19,9 +20,10 @@ from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 from moto.utilities.utils import get_partition
 
+from .dynamodb import create_ledger
 from .iam import IamBackend, User, put_password_policy
 from .report import COLUMNS
-from .settings import SETTINGS, this_second
+from .settings import HOME_ACCOUNT, this_second
 
 _USER_FIELDS = {
     "name",
@@ -29,13 +31,10 @@ _USER_FIELDS = {
     "password",
     "age_days",
     "password_last_changed",
-    "created",
     "reset_required",
     "tags",
-    "groups",
     "attached_policies",
     "inline_policies",
-    "history",
     "report_row",
     "report_rows",
 }
@@ -44,7 +43,7 @@ _USER_FIELDS = {
 def seed(spec: Mapping[str, Any], base_url: str) -> dict[str, Any]:
     """Adds what `spec` says to one account and region. Answers what got names there. ValueError for a bad spec."""
     fields = dict(spec)
-    account_id = fields.pop("account_id", SETTINGS.home_account)
+    account_id = fields.pop("account_id", HOME_ACCOUNT)
     region = fields.pop("region", "us-east-1")
     fields.pop("generate_report", None)
     seeder = _Seeder(account_id, region, base_url)
@@ -68,25 +67,17 @@ class _Seeder:
         self._base_url = base_url
         self.iam: IamBackend = iam_backends[account_id][get_partition(region)]
         self.steps: dict[str, Callable[[Any], dict[str, Any] | None]] = {
-            "account_name": self._account_name,
-            "account_alias": self._account_alias,
             "password_policy": self._password_policy,
             "roles": self._roles,
             "policies": self._policies,
-            "groups": self._groups,
             "users": self._users,
             "report": self._report,
             "queues": self._queues,
             "topics": self._topics,
+            "tables": self._tables,
             "secrets": self._secrets,
             "findings": self._findings,
         }
-
-    def _account_name(self, name: str) -> None:
-        self.iam.account_name = name
-
-    def _account_alias(self, alias: str) -> None:
-        self.iam.create_account_alias(alias)
 
     def _password_policy(self, policy: dict[str, Any] | None) -> None:
         self.iam.account_password_policy = None
@@ -100,21 +91,15 @@ class _Seeder:
                 "Version": "2012-10-17",
                 "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
             }
-            made = self.iam.create_role(role["name"], json.dumps(trust), role.get("path", "/"), None, "", [], None)
+            made = self.iam.create_role(role["name"], json.dumps(trust), "/", None, "", [], None)
             arns[role["name"]] = made.arn
         return {"roles": arns}
 
     def _policies(self, policies: list[dict[str, Any]]) -> dict[str, Any]:
         made = [
-            self.iam.create_policy("", policy.get("path", "/"), json.dumps(policy["document"]), policy["name"], [])
-            for policy in policies
+            self.iam.create_policy("", "/", json.dumps(policy["document"]), policy["name"], []) for policy in policies
         ]
         return {"policies": {policy.name: policy.arn for policy in made}}
-
-    def _groups(self, groups: list[dict[str, Any]]) -> None:
-        for group in groups:
-            made = self.iam.create_group(group["name"])
-            self._give_policies(made, group)
 
     def _users(self, users: list[dict[str, Any]]) -> None:
         for spec in users:
@@ -131,17 +116,13 @@ class _Seeder:
             if "password_last_changed" in spec
             else this_second() - timedelta(days=spec.get("age_days", 0))
         )
-        user.create_date = _moment(spec["created"]) if "created" in spec else changed - timedelta(days=1)
+        user.create_date = changed - timedelta(days=1)
         password = spec.get("password", f"Seeded-Pass1-{spec['name']}")
         if password is not None:
-            for former in spec.get("history") or []:
-                user.set_password(former, reset_required=False)
             user.set_password(password, reset_required=spec.get("reset_required", False))
             user.known_passwords.add(password)
             user.password_last_changed = changed
             user.login_profile_created = user.create_date
-        for group in spec.get("groups") or []:
-            self.iam.add_user_to_group(group, user.name)
         self._give_policies(user, spec)
         user.report_rows = spec.get("report_rows") or ([spec["report_row"]] if "report_row" in spec else [])
         for row in user.report_rows:
@@ -161,10 +142,7 @@ class _Seeder:
         self.iam.report.extra_columns = shape.get("extra_columns") or {}
 
     def _queues(self, queues: list[dict[str, Any]]) -> dict[str, Any]:
-        made = [
-            sqs_backends[self._account_id][self._region].create_queue(q["name"], None, **q.get("attributes", {}))
-            for q in queues
-        ]
+        made = [sqs_backends[self._account_id][self._region].create_queue(queue["name"], None) for queue in queues]
         return {
             "queues": {
                 queue.name: {"arn": queue.queue_arn, "url": f"{self._base_url}/{self._account_id}/{queue.name}"}
@@ -185,12 +163,16 @@ class _Seeder:
                     )
         return {"topics": arns}
 
+    def _tables(self, tables: list[dict[str, Any]]) -> dict[str, Any]:
+        backend = dynamodb_backends[self._account_id][self._region]
+        return {"tables": {table["name"]: create_ledger(backend, table["name"]).table_arn for table in tables}}
+
     def _secrets(self, secrets: list[dict[str, Any]]) -> dict[str, Any]:
         backend = secretsmanager_backends[self._account_id][self._region]
         arns = {}
         for spec in secrets:
             tags = [{"Key": key, "Value": value} for key, value in (spec.get("tags") or {}).items()]
-            secret = backend.add(spec["name"], spec.get("description"), tags, spec.get("kms_key_id"))
+            secret = backend.add(spec["name"], None, tags, None)
             for version in spec.get("versions") or []:
                 value = version["value"] if isinstance(version["value"], str) else json.dumps(version["value"])
                 labels = version.get("labels", ["AWSCURRENT"])

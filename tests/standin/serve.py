@@ -1,4 +1,4 @@
-"""Starts the stand-in for AWS: `python tests/standin/serve.py --port 0 --port-file PATH`."""
+"""Starts the stand-in for AWS: `python tests/standin/serve.py --port 0`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ def main() -> None:
     """Serves until a signal comes or, with --until-stdin-closes, until whoever started it is gone."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1; 0 chooses a free one")
-    parser.add_argument("--port-file", type=Path, help="gets the port when the server listens")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end with the process that started this")
     arguments = parser.parse_args()
 
@@ -30,11 +29,6 @@ def main() -> None:
         signal.signal(number, lambda *_: os._exit(0))
     if arguments.until_stdin_closes:
         threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()
-    if arguments.port_file:
-        # Whole or not at all: the reader polls for it.
-        partial = arguments.port_file.with_suffix(".partial")
-        partial.write_text(f"{server.server_address[1]}\n")
-        partial.replace(arguments.port_file)
     print(f"listening on {server.url}", flush=True)
     server.serve_forever()
 

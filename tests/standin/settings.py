@@ -10,15 +10,15 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+# Whose credentials all access keys are that are no account's id and no session's.
+HOME_ACCOUNT = "123456789012"
+
 
 @dataclass
 class Settings:
     """Defaults are what AWS documents; every field is described in README.md."""
 
-    home_account: str = "123456789012"
-    reuse_prevention_on_reset: bool = True
     report_polls: int = 0
-    report_seconds: float = 0
     clock_offset_seconds: float = 0
     accept_unknown_findings: bool = True
     drop_unlabelled_versions: bool = False

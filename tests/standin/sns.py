@@ -17,7 +17,7 @@ from .journal import JOURNAL
 from .wire import ApiError
 
 _MAX_MESSAGE_BYTES = 256 * 1024
-_SUBJECT_BELOW = 100
+_LONGEST_SUBJECT = 100
 
 
 class SnsResponse(SNSResponse):
@@ -35,8 +35,6 @@ class SnsResponse(SNSResponse):
             {
                 "account_id": self.current_account,
                 "topic_arn": arn,
-                "phone_number": self._get_param("PhoneNumber"),
-                "message_id": answer.result["MessageId"],
                 "subject": subject,
                 "attributes": {name: attribute["Value"] for name, attribute in attributes.items()},
                 "bodies": bodies,
@@ -74,11 +72,11 @@ def _bodies(message: str | None, structure: str | None) -> dict[str, str]:
 
 
 def _check_subject(subject: str | None) -> None:
-    # AWS: less than 100 characters, no line breaks or other control characters, not empty.
+    # AWS: up to 100 UTF-16 units (tried), no line breaks or other control characters, not empty.
     if subject is None:
         return
     control = any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in subject)
-    if not subject or control or len(subject) >= _SUBJECT_BELOW:
+    if not subject or control or len(subject.encode("utf-16-le")) // 2 > _LONGEST_SUBJECT:
         raise _invalid("Subject")
 
 

@@ -22,7 +22,11 @@ _XML_NAMESPACES = {
     "sns": "http://sns.amazonaws.com/doc/2010-03-31/",
     "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
 }
-_JSON_TYPES = {"secretsmanager": "application/x-amz-json-1.1", "sqs": "application/x-amz-json-1.0"}
+_JSON_TYPES = {
+    "dynamodb": "application/x-amz-json-1.0",
+    "secretsmanager": "application/x-amz-json-1.1",
+    "sqs": "application/x-amz-json-1.0",
+}
 _REST_OPERATIONS = {
     ("PATCH", "/findings/batchupdate"): "BatchUpdateFindings",
     ("PATCH", "/findingsv2/batchupdatev2"): "BatchUpdateFindingsV2",

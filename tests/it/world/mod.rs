@@ -5,6 +5,8 @@
 //! After each call that changes anything it checks what must never break: the
 //! password that works is known to the user, or stands labelled in the secret.
 
+mod dynamodb;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
@@ -30,6 +32,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+use self::dynamodb::{TABLE, Table};
 
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const REGION: &str = "us-east-1";
@@ -117,7 +121,13 @@ pub(crate) struct Secret {
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) deleted: bool,
     pub(crate) versions: BTreeMap<String, Version>,
-    pub(crate) last_changed: Option<OffsetDateTime>,
+}
+
+impl Secret {
+    /// The version to use.
+    pub(crate) fn current(&self) -> &Version {
+        self.versions.values().find(|version| version.labels.contains("AWSCURRENT")).unwrap()
+    }
 }
 
 /// A version of a secret.
@@ -132,6 +142,9 @@ pub(crate) struct State {
     pub(crate) users: BTreeMap<String, User>,
     pub(crate) policy: Option<Policy>,
     pub(crate) secrets: BTreeMap<String, Secret>,
+    pub(crate) ledger: Table,
+    /// The id of the next invocations.
+    pub(crate) request_id: String,
     pub(crate) messages: Vec<Value>,
     pub(crate) updates: Vec<Value>,
     /// The bodies on the work queue.
@@ -204,6 +217,8 @@ impl World {
             users: BTreeMap::new(),
             policy: Some(Policy { minimum_length: 8, reuse_prevention: 24, allow_change: true, ..Policy::default() }),
             secrets: BTreeMap::new(),
+            ledger: Table::default(),
+            request_id: "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned(),
             messages: Vec::new(),
             updates: Vec::new(),
             queue: Vec::new(),
@@ -275,8 +290,14 @@ impl World {
                 login.created -= time;
             }
         }
-        for secret in state.secrets.values_mut() {
-            secret.last_changed = secret.last_changed.map(|at| at - time);
+        let milliseconds = i128::try_from(time.as_millis()).unwrap();
+        for item in state.ledger.items.values_mut() {
+            for attribute in ["lease_until", "reserved_at", "changed_at"] {
+                if let Some(at) = item.get_mut(attribute) {
+                    let earlier = at["N"].as_str().unwrap().parse::<i128>().unwrap() - milliseconds;
+                    *at = json!({"N": earlier.to_string()});
+                }
+            }
         }
         let expired = state.report.as_mut().is_some_and(|(_, at)| {
             *at -= time;
@@ -303,7 +324,11 @@ impl World {
     pub(crate) fn config(changes: &[(&str, &str)]) -> Config {
         Config::from_lookup(|name| {
             let changed = changes.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-            changed.or_else(|| (name == "NOTIFICATION_TOPIC_ARN").then(|| TOPIC.to_owned()))
+            changed.or_else(|| match name {
+                "NOTIFICATION_TOPIC_ARN" => Some(TOPIC.to_owned()),
+                "LEDGER_TABLE" => Some(TABLE.to_owned()),
+                _ => None,
+            })
         })
         .unwrap()
     }
@@ -328,7 +353,9 @@ impl World {
     }
 
     pub(crate) async fn deliver_to(&self, app: &App, event: &Value) -> Result<Result<Value, Diagnostic>, Killed> {
-        let event = LambdaEvent::new(event.clone(), context());
+        let mut context = context();
+        context.request_id.clone_from(&self.state().request_id);
+        let event = LambdaEvent::new(event.clone(), context);
         let killed = self.killed.notified();
         tokio::select! {
             biased;
@@ -533,10 +560,10 @@ impl Call {
 
     fn password(&self) -> Option<String> {
         match self.operation.as_str() {
-            "UpdateLoginProfile" => Some(self.text("Password")),
-            "PutSecretValue" => {
+            "UpdateLoginProfile" => self.query.get("Password").cloned(),
+            "PutSecretValue" | "CreateSecret" => {
                 let document: Value = serde_json::from_str(&self.text("SecretString")).unwrap();
-                Some(document["password"].as_str().unwrap().to_owned())
+                document["password"].as_str().map(str::to_owned)
             }
             _ => None,
         }
@@ -603,6 +630,10 @@ impl State {
             "UpdateSecretVersionStage" => self.update_stage(call),
             "RestoreSecret" => self.restore_secret(call),
             "TagResource" => self.tag_secret(call),
+            "UpdateItem" => self.ledger.update(&call.json).map(Answer::Json),
+            "BatchGetItem" => Ok(Answer::Json(self.ledger.batch_get(&call.json))),
+            "Query" => Ok(Answer::Json(self.ledger.query(&call.json))),
+            "ListSecrets" => Ok(self.list_secrets()),
             "Publish" => {
                 self.messages.push(json!(call.query));
                 Ok(Answer::Xml("<MessageId>m-1</MessageId>".to_owned()))
@@ -657,7 +688,12 @@ impl State {
         }
         let (_, user) = self.user(call)?;
         let login = user.login.as_mut().ok_or((404, "NoSuchEntity"))?;
-        let password = call.text("Password");
+        let is_demanded = call.query.get("PasswordResetRequired").map(|value| value == "true");
+        login.reset_required = match is_demanded {
+            Some(is_demanded) if !call.query.contains_key("Password") => is_demanded,
+            _ => login.reset_required,
+        };
+        let Some(password) = call.query.get("Password").cloned() else { return Ok(Answer::Xml(String::new())) };
         let policy = policy.unwrap_or(Policy { minimum_length: 8, ..Policy::default() });
         let used = login.history.iter().rev().take(policy.reuse_prevention).any(|used| *used == password);
         let symbols = !policy.symbols || password.chars().any(|c| "!@#$%^&*()_+-=[]{}|'".contains(c));
@@ -666,7 +702,7 @@ impl State {
         }
         login.password.clone_from(&password);
         login.history.push(password.clone());
-        login.reset_required = call.text("PasswordResetRequired") == "true";
+        login.reset_required = is_demanded.unwrap_or(login.reset_required);
         login.changed = OffsetDateTime::now_utc();
         self.passwords_set.insert(password);
         self.resets += 1;
@@ -787,7 +823,8 @@ impl State {
     }
 
     fn secret(&mut self, call: &Call) -> Result<&mut Secret, Refusal> {
-        self.secrets.get_mut(&call.text("SecretId")).ok_or((400, "ResourceNotFoundException"))
+        let id = call.text("SecretId");
+        self.secrets.get_mut(name_in(&id)).ok_or((400, "ResourceNotFoundException"))
     }
 
     fn describe_secret(&mut self, call: &Call) -> Result<Answer, Refusal> {
@@ -799,10 +836,8 @@ impl State {
             .map(|(id, version)| (id, &version.labels))
             .collect();
         let tags: Vec<Value> = secret.tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
-        let mut answer = json!({"ARN": secret_arn(&call.text("SecretId")), "Tags": tags, "VersionIdsToStages": stages});
-        if let Some(at) = secret.last_changed {
-            answer["LastChangedDate"] = json!(at.unix_timestamp());
-        }
+        let arn = secret_arn(name_in(&call.text("SecretId")));
+        let mut answer = json!({"ARN": arn, "Tags": tags, "VersionIdsToStages": stages});
         if secret.deleted {
             answer["DeletedDate"] = json!(OffsetDateTime::now_utc().unix_timestamp());
         }
@@ -814,8 +849,10 @@ impl State {
         if let Some(secret) = self.secrets.get(&name) {
             return Err((400, if secret.deleted { "InvalidRequestException" } else { "ResourceExistsException" }));
         }
-        let tags = tags_in(&call.json);
-        let secret = Secret { tags, last_changed: Some(OffsetDateTime::now_utc()), ..Secret::default() };
+        let mut secret = Secret { tags: tags_in(&call.json), ..Secret::default() };
+        let labels = BTreeSet::from(["AWSCURRENT".to_owned()]);
+        let first = Version { value: call.text("SecretString"), labels };
+        secret.versions.insert(call.text("ClientRequestToken"), first);
         self.secrets.insert(name.clone(), secret);
         Ok(Answer::Json(json!({"ARN": secret_arn(&name), "Name": name})))
     }
@@ -844,16 +881,12 @@ impl State {
         }
         let answer = json!({"VersionId": token, "VersionStages": labels});
         secret.versions.insert(token, Version { value, labels });
-        secret.last_changed = Some(OffsetDateTime::now_utc());
         Ok(Answer::Json(answer))
     }
 
     fn get_secret_value(&mut self, call: &Call) -> Result<Answer, Refusal> {
         let secret = self.secret(call)?;
         let version = secret.versions.get(&call.text("VersionId")).ok_or((400, "ResourceNotFoundException"))?;
-        if !version.labels.contains(&call.text("VersionStage")) {
-            return Err((400, "ResourceNotFoundException"));
-        }
         Ok(Answer::Json(json!({"SecretString": version.value, "VersionStages": version.labels})))
     }
 
@@ -880,14 +913,20 @@ impl State {
                 version.labels.insert("AWSPREVIOUS".to_owned());
             }
         }
-        secret.last_changed = Some(OffsetDateTime::now_utc());
         Ok(Answer::Json(json!({})))
+    }
+
+    fn list_secrets(&self) -> Answer {
+        let list = self.secrets.iter().map(|(name, secret)| {
+            let tags = secret.tags.iter().map(|(key, value)| json!({"Key": key, "Value": value}));
+            json!({"Name": name, "ARN": secret_arn(name), "Tags": tags.collect::<Vec<_>>()})
+        });
+        Answer::Json(json!({"SecretList": list.collect::<Vec<_>>()}))
     }
 
     fn restore_secret(&mut self, call: &Call) -> Result<Answer, Refusal> {
         let secret = self.secret(call)?;
         secret.deleted = false;
-        secret.last_changed = Some(OffsetDateTime::now_utc());
         Ok(Answer::Json(json!({})))
     }
 
@@ -895,7 +934,6 @@ impl State {
         let tags = tags_in(&call.json);
         let secret = self.secret(call)?;
         secret.tags.extend(tags);
-        secret.last_changed = Some(OffsetDateTime::now_utc());
         Ok(Answer::Json(json!({})))
     }
 }
@@ -916,6 +954,14 @@ pub(crate) fn arn_of(name: &str, user: &User) -> String {
 
 fn secret_arn(name: &str) -> String {
     format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-AbCdEf")
+}
+
+/// The name in a secret's ARN; a name is itself.
+fn name_in(id: &str) -> &str {
+    match id.split_once(":secret:") {
+        Some((_, resource)) => &resource[..resource.len() - 7],
+        None => id,
+    }
 }
 
 fn tags_in(json: &Value) -> BTreeMap<String, String> {

@@ -1,39 +1,35 @@
 //! The secret that holds a user's password: its name, its document, its
 //! versions and what their labels say.
 //!
-//! The labels are the log of the reset protocol ([`crate::reset`]):
-//!
 //! | label | on a version means |
 //! | --- | --- |
+//! | `AWSCURRENT` | the password to use, once a reset is done; before the first one, a version without a password |
 //! | `AWSPENDING` | stored, not yet confirmed to be the user's password |
-//! | `AWSCURRENT` | the password to use, once the reset is done |
-//! | `unannounced-…` | its reset is not finished: the user may not have been told |
+//! | `in-doubt-…` | refused, or perhaps not: kept in sight until another version is confirmed |
 //!
-//! Each version has an `unannounced-…` label of its own, which no other
-//! version can take away. So a password that may have been applied always
-//! stands under a label, whatever a second run does with the shared ones.
+//! So a password that may be the user's always stands under a label.
+
+mod arn;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use crate::identity::{AccountId, UserId, UserName};
-use crate::notification::SecretArn;
-use crate::password::Password;
+pub use self::arn::SecretArn;
+use crate::NAME;
+use crate::identity::{AccountId, UserName};
+use crate::ledger::random_hex;
+use crate::password::{NoRandomness, Password};
 
 /// The label of a version that is stored and not yet confirmed.
 pub const PENDING: &str = "AWSPENDING";
 /// The label of the version that holds the password to use.
 pub const CURRENT: &str = "AWSCURRENT";
-/// The label that Secrets Manager puts where [`CURRENT`] was before. It is never
-/// on the first version of a secret.
-pub const PREVIOUS: &str = "AWSPREVIOUS";
-
-/// The value of the secret's `managed-by` tag.
-pub const MANAGED_BY: &str = env!("CARGO_PKG_NAME");
+/// How the label of a version in doubt begins; the version's id follows.
+const IN_DOUBT: &str = "in-doubt-";
+/// How such labels began in earlier versions of this program.
+const UNANNOUNCED: &str = "unannounced-";
 
 /// The name of a user's secret: `PREFIX/ACCOUNT/USER`, with two additions that
 /// make it legal for every legal IAM user name.
@@ -74,32 +70,38 @@ fn without_commas(user: &UserName) -> String {
 #[must_use]
 pub fn tags(account: &AccountId, user: &UserName) -> BTreeMap<&'static str, String> {
     BTreeMap::from([
-        ("managed-by", MANAGED_BY.to_owned()),
+        ("managed-by", NAME.to_owned()),
         ("iam-user", without_commas(user)),
         ("account-id", account.to_string()),
     ])
 }
 
-/// The id of a version, and its idempotency key: 64 hexadecimal digits derived
-/// from the user and the password that is replaced. Whoever sets out to replace
-/// the same password arrives at the same version, whatever the reason.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Token(String);
+/// The user that the tag `iam-user` means; none if it is no user's name.
+#[must_use]
+pub fn user_in_tag(value: &str) -> Option<UserName> {
+    value.replace("/2C", ",").parse().ok()
+}
 
-impl Token {
-    /// The token for replacing the password that `user` has had since
-    /// `changed`. Every further attempt at it counts `attempt` up from 0.
-    #[must_use]
-    pub fn derive(user: &UserId, changed: OffsetDateTime, attempt: u32) -> Self {
-        let subject = format!("{MANAGED_BY}/1/{user}/{}/{attempt}", changed.unix_timestamp());
-        Self(Sha256::digest(subject).iter().map(|byte| format!("{byte:02x}")).collect())
+/// The id of a version, and the idempotency key with which it is stored: 32
+/// hexadecimal digits. It is random, so that nobody can store a version under it
+/// first, and the ledger knows it before it is used.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VersionId(String);
+
+impl VersionId {
+    /// A new one.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system gives no randomness.
+    pub fn generate() -> Result<Self, NoRandomness> {
+        random_hex().map(Self)
     }
 
-    /// Takes the id of an existing version if it can be one of ours.
+    /// Takes back what the ledger or Secrets Manager remembers.
     #[must_use]
-    pub fn from_version_id(id: &str) -> Option<Self> {
-        let ours = id.len() == 64 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        ours.then(|| Self(id.to_owned()))
+    pub fn from_stored(id: &str) -> Self {
+        Self(id.to_owned())
     }
 
     /// The id as Secrets Manager is given it (`ClientRequestToken`, `VersionId`).
@@ -108,15 +110,16 @@ impl Token {
         &self.0
     }
 
-    /// The label that this version alone can hold, until its user has been told.
+    /// The label that keeps this version in sight while another one is
+    /// [`PENDING`] in its place. No other version can take it away.
     #[must_use]
-    pub fn unannounced(&self) -> String {
-        format!("unannounced-{}", &self.0[..16])
+    pub fn in_doubt(&self) -> String {
+        format!("{IN_DOUBT}{}", self.0)
     }
 }
 
-/// What `DescribeSecret` shows: the whole state of a reset in one read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What `DescribeSecret` shows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SecretState {
     /// The secret's ARN.
     pub arn: SecretArn,
@@ -124,77 +127,68 @@ pub struct SecretState {
     pub deleted: bool,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// When anything about it was changed last.
-    pub last_changed: Option<OffsetDateTime>,
     /// Every labelled version, with its labels.
-    pub versions: BTreeMap<String, BTreeSet<String>>,
+    pub versions: BTreeMap<VersionId, BTreeSet<String>>,
 }
 
 impl SecretState {
-    /// A secret that has just been created and holds nothing yet.
+    /// A secret that was created just now, with this one version.
     #[must_use]
-    pub fn empty(arn: SecretArn, tags: &BTreeMap<&'static str, String>) -> Self {
+    pub fn created(arn: SecretArn, tags: &BTreeMap<&'static str, String>, first: &VersionId) -> Self {
         let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
-        Self { arn, deleted: false, tags, last_changed: None, versions: BTreeMap::new() }
+        let mut secret = Self { arn, deleted: false, tags, versions: BTreeMap::new() };
+        secret.put_label(first, CURRENT);
+        secret
     }
 
-    /// The version that holds `label`, whoever made it.
+    /// The version that holds `label`.
     #[must_use]
-    pub fn holder(&self, label: &str) -> Option<&str> {
-        self.versions.iter().find(|(_, labels)| labels.contains(label)).map(|(id, _)| id.as_str())
-    }
-
-    /// The version that holds `label`, if it can be one of ours.
-    #[must_use]
-    pub fn our_holder(&self, label: &str) -> Option<Token> {
-        self.holder(label).and_then(Token::from_version_id)
+    pub fn holder(&self, label: &str) -> Option<&VersionId> {
+        self.versions.iter().find(|(_, labels)| labels.contains(label)).map(|(id, _)| id)
     }
 
     /// Whether the version has `label`.
     #[must_use]
-    pub fn has(&self, version: &Token, label: &str) -> bool {
-        self.versions.get(version.as_str()).is_some_and(|labels| labels.contains(label))
+    pub fn has(&self, version: &VersionId, label: &str) -> bool {
+        self.versions.get(version).is_some_and(|labels| labels.contains(label))
     }
 
     /// Whether the version has any label at all.
     #[must_use]
-    pub fn is_labelled(&self, version: &Token) -> bool {
-        self.versions.get(version.as_str()).is_some_and(|labels| !labels.is_empty())
+    pub fn is_labelled(&self, version: &VersionId) -> bool {
+        self.versions.get(version).is_some_and(|labels| !labels.is_empty())
     }
 
-    /// Whether the version's reset is not finished.
+    /// The labels that a finished reset leaves behind on versions, to be taken
+    /// off again.
     #[must_use]
-    pub fn is_unannounced(&self, version: &Token) -> bool {
-        self.has(version, &version.unannounced())
-    }
-
-    /// Our versions whose reset is not finished.
-    #[must_use]
-    pub fn unannounced(&self) -> Vec<Token> {
-        let ours = self.versions.keys().filter_map(|id| Token::from_version_id(id));
-        ours.filter(|version| self.is_unannounced(version)).collect()
+    pub fn leftovers(&self) -> Vec<(VersionId, String)> {
+        let is_ours = |label: &&String| label.starts_with(IN_DOUBT) || label.starts_with(UNANNOUNCED);
+        let of_version = |(version, labels): (&VersionId, &BTreeSet<String>)| {
+            labels.iter().filter(is_ours).map(|label| (version.clone(), label.clone())).collect::<Vec<_>>()
+        };
+        self.versions.iter().flat_map(of_version).collect()
     }
 
     /// Records that `label` now stands on `version` and nowhere else.
-    pub fn put_label(&mut self, version: &Token, label: &str) {
+    pub fn put_label(&mut self, version: &VersionId, label: &str) {
         for labels in self.versions.values_mut() {
             labels.remove(label);
         }
-        self.versions.entry(version.as_str().to_owned()).or_default().insert(label.to_owned());
+        self.versions.entry(version.clone()).or_default().insert(label.to_owned());
     }
 
     /// Records that `version` no longer has `label`.
-    pub fn drop_label(&mut self, version: &Token, label: &str) {
-        if let Some(labels) = self.versions.get_mut(version.as_str()) {
+    pub fn drop_label(&mut self, version: &VersionId, label: &str) {
+        if let Some(labels) = self.versions.get_mut(version) {
             labels.remove(label);
         }
     }
 
-    /// The tags that the secret lacks, or has with another value.
+    /// Whether it has all these tags, with these values.
     #[must_use]
-    pub fn missing_tags(&self, wanted: &BTreeMap<&'static str, String>) -> BTreeMap<&'static str, String> {
-        let missing = wanted.iter().filter(|(key, value)| self.tags.get(**key) != Some(*value));
-        missing.map(|(key, value)| (*key, value.clone())).collect()
+    pub fn has_tags(&self, wanted: &BTreeMap<&'static str, String>) -> bool {
+        wanted.iter().all(|(key, value)| self.tags.get(*key) == Some(value))
     }
 }
 
@@ -202,16 +196,23 @@ impl SecretState {
 #[derive(Serialize)]
 struct Document<'a> {
     username: &'a str,
-    password: &'a str,
+    password: Option<&'a str>,
     account_id: &'a AccountId,
     sign_in_url: &'a str,
 }
 
-/// Writes the document that is stored, wiped when it is dropped.
+/// Writes the document that is stored, wiped when it is dropped. The first
+/// version of a secret, which is there before any password, has none.
 #[must_use]
-pub fn document(user: &UserName, password: &Password, account: &AccountId, sign_in_url: &str) -> Zeroizing<String> {
-    let document = Document { username: user.as_str(), password: password.reveal(), account_id: account, sign_in_url };
-    // Four strings under four names: there is nothing in it that could fail.
+pub fn document(
+    user: &UserName,
+    password: Option<&Password>,
+    account: &AccountId,
+    sign_in_url: &str,
+) -> Zeroizing<String> {
+    let password = password.map(Password::reveal);
+    let document = Document { username: user.as_str(), password, account_id: account, sign_in_url };
+    // Four fields of plain text: there is nothing in it that could fail.
     Zeroizing::new(serde_json::to_string(&document).unwrap_or_default())
 }
 
@@ -229,7 +230,6 @@ pub fn password_in(document: &str) -> Option<Password> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use time::macros::datetime;
 
     use super::*;
 
@@ -275,37 +275,38 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_told_by_user_date_and_attempt_and_nothing_else() {
-        let alice = UserId::from_iam("AIDAALICE");
-        let bob = UserId::from_iam("AIDABOB");
-        let date = datetime!(2026-01-02 03:04:05 UTC);
-        let token = Token::derive(&alice, date, 0);
-        assert_eq!(token, Token::derive(&alice, date, 0));
-        assert_eq!(token.as_str().len(), 64);
-        assert_eq!(Token::from_version_id(token.as_str()), Some(token.clone()));
-        for other in [
-            Token::derive(&bob, date, 0),
-            Token::derive(&alice, datetime!(2026-01-02 03:04:06 UTC), 0),
-            Token::derive(&alice, date, 1),
-        ] {
-            assert_ne!(token, other);
-            assert_ne!(token.unannounced(), other.unannounced());
+    fn version_ids_are_of_the_form_that_secrets_manager_takes_and_never_the_same() {
+        let ids: BTreeSet<VersionId> = (0..100).map(|_| VersionId::generate().unwrap()).collect();
+        assert_eq!(ids.len(), 100);
+        assert!(ids.iter().all(|id| (32..=64).contains(&id.as_str().len())));
+    }
+
+    #[test]
+    fn only_the_labels_of_this_program_are_leftovers() {
+        let [old, new] = ["old", "new"].map(VersionId::from_stored);
+        let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:p/123456789012/alice-AbCdEf".parse().unwrap();
+        let mut secret = SecretState::created(arn, &BTreeMap::new(), &old);
+        for label in [PENDING, "AWSPREVIOUS", "mine", &old.in_doubt(), "unannounced-0123456789abcdef"] {
+            secret.put_label(&old, label);
         }
-        assert_eq!(Token::from_version_id("d1a0c1b2-0000-4000-8000-000000000000"), None);
+        secret.put_label(&new, CURRENT);
+        let labels: Vec<String> = secret.leftovers().into_iter().map(|(_, label)| label).collect();
+        assert_eq!(labels, ["in-doubt-old", "unannounced-0123456789abcdef"]);
     }
 
     #[test]
     fn a_document_gives_back_the_password_it_was_made_with() {
         let password = Password::from_stored("S0me-Password".to_owned());
         let account = "123456789012".parse().unwrap();
-        let text = document(&"alice".parse().unwrap(), &password, &account, "https://example.com/console");
+        let text = document(&"alice".parse().unwrap(), Some(&password), &account, "https://example.com/console");
         let parsed: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(parsed["username"], "alice");
         assert_eq!(parsed["account_id"], "123456789012");
         assert_eq!(parsed["sign_in_url"], "https://example.com/console");
         assert_eq!(parsed.as_object().unwrap().len(), 4);
         assert_eq!(password_in(&text).unwrap().reveal(), "S0me-Password");
-        for broken in ["", "{}", r#"{"password":""}"#, r#"{"password":7}"#, "S0me-Password"] {
+        let empty = document(&"alice".parse().unwrap(), None, &account, "https://example.com/console");
+        for broken in [&*empty, "", "{}", r#"{"password":""}"#, r#"{"password":7}"#, "S0me-Password"] {
             assert!(password_in(broken).is_none(), "{broken}");
         }
     }

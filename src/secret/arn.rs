@@ -10,7 +10,7 @@ use crate::identity::{AccountId, Invalid, Partition};
 ///
 /// It holds nothing that a shell or a mail program would take amiss, and it
 /// cannot be made of a generated password, in which there is no colon.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SecretArn {
     arn: String,
     region: String,

@@ -1,0 +1,468 @@
+//! What became of each finding, policy and user, and the answer that says so.
+//!
+//! An outcome is an enum with its data. The words of the contract are made here,
+//! where the answer is written, and are never read back.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
+use crate::account::password_policy::{Change, Withheld};
+use crate::assessment::SkipReason;
+use crate::aws::{CallError, NotSent, OutOfReach, Recorded};
+use crate::event::{IgnoredReason, UserRef};
+use crate::identity::AccountId;
+use crate::reset::Failure;
+use crate::secret::SecretArn;
+use crate::survey::SurveyError;
+
+/// Something that did not come to its end.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum Problem {
+    #[error("not begun: the invocation is about to run out of time; a retry or the next sweep goes on")]
+    OutOfTime,
+    #[error(transparent)]
+    OutOfReach(#[from] OutOfReach),
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error(transparent)]
+    Survey(#[from] Arc<SurveyError>),
+    #[error(transparent)]
+    NotSent(#[from] NotSent),
+    #[error(transparent)]
+    Reset(#[from] Failure),
+    #[error("others keep changing the policy; a retry goes on")]
+    Contested,
+    #[error("{what}, but operators could not be told: {error}")]
+    Untold {
+        /// What they could not be told of.
+        what: &'static str,
+        error: CallError,
+    },
+}
+
+impl Problem {
+    /// Whether no retry mends it: a person has to act, and should be told so.
+    pub(crate) fn needs_a_person(&self) -> bool {
+        match self {
+            Self::OutOfTime | Self::Contested => false,
+            Self::OutOfReach(error) => error.needs_a_person(),
+            Self::Call(error) | Self::Untold { error, .. } => error.needs_a_person,
+            Self::Survey(error) => error.needs_a_person(),
+            Self::NotSent(error) => error.needs_a_person(),
+            Self::Reset(failure) => failure.needs_a_person(),
+        }
+    }
+}
+
+/// What became of a finding.
+#[derive(Debug, Clone)]
+pub(crate) struct FindingAnswer {
+    /// The finding's id, or its place in the event.
+    pub(crate) id: String,
+    pub(crate) outcome: FindingOutcome,
+}
+
+/// How a finding ended.
+#[derive(Debug, Clone)]
+pub(crate) enum FindingOutcome {
+    /// It was acted on.
+    Handled,
+    /// It was acted on, and Security Hub does not know that.
+    NotRecorded(NotRecorded),
+    /// It was passed over.
+    Ignored(IgnoredReason),
+}
+
+/// Why Security Hub does not know what was done about a finding.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum NotRecorded {
+    #[error("not recorded: Security Hub does not know the finding")]
+    Unknown,
+    #[error("not recorded: Security Hub refused the update: {0}")]
+    Refused(String),
+    #[error("not recorded: {0}")]
+    Call(#[from] CallError),
+}
+
+impl FindingAnswer {
+    /// Notes whether what was done could be recorded.
+    pub(crate) fn recorded(&mut self, recorded: Result<Recorded, CallError>) {
+        let problem = match recorded {
+            Ok(Recorded::Done | Recorded::NotNeeded) => return,
+            Ok(Recorded::Unknown) => NotRecorded::Unknown,
+            Ok(Recorded::Refused(code)) => NotRecorded::Refused(code),
+            Err(error) => NotRecorded::Call(error),
+        };
+        tracing::warn!(finding_id = self.id, reason = %problem, "not recorded on the finding");
+        self.outcome = FindingOutcome::NotRecorded(problem);
+    }
+
+    fn has_failed(&self) -> bool {
+        matches!(self.outcome, FindingOutcome::NotRecorded(NotRecorded::Refused(_) | NotRecorded::Call(_)))
+    }
+}
+
+/// What became of an account's password policy.
+#[derive(Debug, Clone)]
+pub(crate) struct PolicyAnswer {
+    pub(crate) account_id: AccountId,
+    pub(crate) outcome: PolicyOutcome,
+    /// Each setting that changed, or would.
+    pub(crate) changes: Vec<Change>,
+    /// What was asked and left as it is.
+    pub(crate) withheld: Vec<Withheld>,
+}
+
+/// How the work on a policy ended.
+#[derive(Debug, Clone)]
+pub(crate) enum PolicyOutcome {
+    /// It is stricter now.
+    Strengthened,
+    /// It was strict enough.
+    Compliant,
+    /// It would be made stricter.
+    WouldStrengthen,
+    /// It could not be read or written, or operators could not be told.
+    Failed(Problem),
+}
+
+impl PolicyAnswer {
+    /// The word in the answer.
+    pub(crate) fn status(&self) -> &'static str {
+        match self.outcome {
+            PolicyOutcome::Strengthened => "strengthened",
+            PolicyOutcome::Compliant => "compliant",
+            PolicyOutcome::WouldStrengthen => "would-strengthen",
+            PolicyOutcome::Failed(_) => "failed",
+        }
+    }
+
+    /// Why it failed, or what was left as it is.
+    pub(crate) fn reason(&self) -> Option<String> {
+        match &self.outcome {
+            PolicyOutcome::Failed(problem) => Some(problem.to_string()),
+            _ if self.withheld.is_empty() => None,
+            _ => Some(listed(&self.withheld, " ")),
+        }
+    }
+
+    /// What changed, or would, in one line.
+    pub(crate) fn changes(&self) -> String {
+        listed(&self.changes, ", ")
+    }
+
+    /// The problem, if there was one.
+    pub(crate) fn problem(&self) -> Option<&Problem> {
+        match &self.outcome {
+            PolicyOutcome::Failed(problem) => Some(problem),
+            _ => None,
+        }
+    }
+}
+
+fn listed(items: &[impl fmt::Display], between: &str) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(between)
+}
+
+/// What became of a user.
+#[derive(Debug, Clone)]
+pub(crate) struct UserAnswer {
+    pub(crate) account_id: AccountId,
+    pub(crate) who: Who,
+    pub(crate) outcome: UserOutcome,
+    /// The age of the password before, in whole days, where IAM tells it.
+    pub(crate) password_age_days: Option<u32>,
+    /// The secret that holds the user's password, where there is one.
+    pub(crate) secret_arn: Option<SecretArn>,
+    /// The findings that name the user, by their place in the event.
+    pub(crate) findings: Vec<usize>,
+    /// Whether a person asked for it, whatever the age.
+    pub(crate) is_forced: bool,
+}
+
+/// Whom an answer is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// This user.
+    User(UserRef),
+    /// All users of an account, if not even a list of them could be had.
+    Everyone,
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(UserRef::Named { name, .. }) => name.fmt(f),
+            Self::User(UserRef::Identified { id, .. }) => id.fmt(f),
+            // Neither can be the name of an IAM user.
+            Self::User(UserRef::Root { .. }) => f.write_str("<root_account>"),
+            Self::Everyone => f.write_str("*"),
+        }
+    }
+}
+
+/// How the work on a user ended.
+#[derive(Debug, Clone)]
+pub(crate) enum UserOutcome {
+    /// The password is new, stored and announced.
+    Reset,
+    /// The password would be reset.
+    WouldReset,
+    /// Nothing was to be done.
+    Skipped(SkipReason),
+    /// A person has to approve it first.
+    Held {
+        /// How many users are too old.
+        users: usize,
+        /// How many may be reset without approval.
+        allowed: u32,
+    },
+    /// A job for this user is in the queue.
+    Queued,
+    /// It did not come to its end; a retry goes on.
+    Failed(Problem),
+}
+
+impl UserAnswer {
+    /// What is answered if something went wrong that is nobody's in particular.
+    pub(crate) fn of_everyone(account_id: AccountId, problem: Problem) -> Self {
+        Self {
+            account_id,
+            who: Who::Everyone,
+            outcome: UserOutcome::Failed(problem),
+            password_age_days: None,
+            secret_arn: None,
+            findings: Vec::new(),
+            is_forced: false,
+        }
+    }
+
+    /// The word in the answer.
+    pub(crate) fn status(&self) -> &'static str {
+        match self.outcome {
+            UserOutcome::Reset => "reset",
+            UserOutcome::WouldReset => "would-reset",
+            UserOutcome::Skipped(_) => "skipped",
+            UserOutcome::Held { .. } => "held",
+            UserOutcome::Queued => "queued",
+            UserOutcome::Failed(_) => "failed",
+        }
+    }
+
+    /// Why nothing was done, or what failed.
+    pub(crate) fn reason(&self) -> Option<String> {
+        match &self.outcome {
+            UserOutcome::Reset | UserOutcome::WouldReset | UserOutcome::Queued => None,
+            UserOutcome::Skipped(reason) => Some(reason.as_str().to_owned()),
+            UserOutcome::Held { users, allowed } => {
+                Some(format!("{users} users are to be reset, more than the {allowed} that may be without approval"))
+            }
+            UserOutcome::Failed(problem) => Some(problem.to_string()),
+        }
+    }
+
+    /// The problem, if there was one.
+    pub(crate) fn problem(&self) -> Option<&Problem> {
+        match &self.outcome {
+            UserOutcome::Failed(problem) => Some(problem),
+            _ => None,
+        }
+    }
+}
+
+/// What became of a secret that was to be taken over.
+#[derive(Debug, Clone)]
+pub(crate) struct SecretAnswer {
+    pub(crate) account_id: AccountId,
+    pub(crate) secret_arn: SecretArn,
+    pub(crate) outcome: SecretOutcome,
+}
+
+/// How taking a secret over ended.
+#[derive(Debug, Clone)]
+pub(crate) enum SecretOutcome {
+    /// It counts as this function's own from now on.
+    Adopted,
+    /// It would.
+    WouldAdopt,
+    /// The ledger knows it already.
+    Known,
+    /// Its tags and its name do not belong to one user.
+    Mismatched,
+    /// It could not be read, or the ledger not be written.
+    Failed(Problem),
+}
+
+impl SecretAnswer {
+    pub(crate) fn status(&self) -> &'static str {
+        match self.outcome {
+            SecretOutcome::Adopted => "adopted",
+            SecretOutcome::WouldAdopt => "would-adopt",
+            SecretOutcome::Known => "known",
+            SecretOutcome::Mismatched => "skipped",
+            SecretOutcome::Failed(_) => "failed",
+        }
+    }
+
+    fn reason(&self) -> Option<String> {
+        match &self.outcome {
+            SecretOutcome::Mismatched => Some("its name is not that of the user in its tag `iam-user`".to_owned()),
+            SecretOutcome::Failed(problem) => Some(problem.to_string()),
+            _ => None,
+        }
+    }
+}
+
+/// The answer to an invocation, and what is counted in its metrics.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Answer {
+    /// Whether anything was to be changed.
+    pub(crate) is_dry_run: bool,
+    /// Every finding of the event, in its order.
+    pub(crate) findings: Vec<FindingAnswer>,
+    /// Every account whose password policy was looked at.
+    pub(crate) policies: Vec<PolicyAnswer>,
+    /// Every user that was looked at.
+    pub(crate) users: Vec<UserAnswer>,
+    /// Every secret that was to be taken over.
+    pub(crate) secrets: Vec<SecretAnswer>,
+}
+
+/// How many users there were of each kind. Everything else that failed counts as
+/// failed too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub(crate) struct Totals {
+    pub(crate) reset: usize,
+    pub(crate) change_required: usize,
+    pub(crate) skipped: usize,
+    pub(crate) held: usize,
+    pub(crate) queued: usize,
+    pub(crate) failed: usize,
+}
+
+impl Answer {
+    /// The word for whether anything was to be changed.
+    pub(crate) fn mode(&self) -> &'static str {
+        if self.is_dry_run { "dry-run" } else { "remediate" }
+    }
+
+    /// Counts.
+    pub(crate) fn totals(&self) -> Totals {
+        let count = |status| self.users.iter().filter(|user| user.status() == status).count();
+        let of_policies = self.policies.iter().filter(|policy| policy.problem().is_some()).count();
+        let of_findings = self.findings.iter().filter(|finding| finding.has_failed()).count();
+        let of_secrets =
+            self.secrets.iter().filter(|secret| matches!(secret.outcome, SecretOutcome::Failed(_))).count();
+        Totals {
+            reset: count("reset"),
+            change_required: 0,
+            skipped: count("skipped"),
+            held: count("held"),
+            queued: count("queued"),
+            failed: count("failed") + of_policies + of_findings + of_secrets,
+        }
+    }
+
+    /// How many findings did not count.
+    pub(crate) fn ignored_findings(&self) -> usize {
+        self.findings.iter().filter(|finding| matches!(finding.outcome, FindingOutcome::Ignored(_))).count()
+    }
+}
+
+impl Serialize for Answer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut answer = serializer.serialize_struct("Answer", 6)?;
+        answer.serialize_field("mode", self.mode())?;
+        answer.serialize_field("findings", &self.findings)?;
+        answer.serialize_field("policies", &self.policies)?;
+        answer.serialize_field("users", &self.users)?;
+        if self.secrets.is_empty() {
+            answer.skip_field("secrets")?;
+        } else {
+            answer.serialize_field("secrets", &self.secrets)?;
+        }
+        answer.serialize_field("totals", &self.totals())?;
+        answer.end()
+    }
+}
+
+/// A part of the answer as it stands in the JSON document.
+#[derive(Serialize)]
+struct Entry<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_id: Option<&'a AccountId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_name: Option<String>,
+    status: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password_age_days: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret_arn: Option<&'a str>,
+}
+
+impl<'a> Entry<'a> {
+    fn new(status: &'a str, reason: Option<String>) -> Self {
+        Self {
+            id: None,
+            account_id: None,
+            user_name: None,
+            status,
+            changes: None,
+            reason,
+            password_age_days: None,
+            secret_arn: None,
+        }
+    }
+}
+
+impl Serialize for FindingAnswer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (status, reason) = match &self.outcome {
+            FindingOutcome::Handled => ("handled", None),
+            FindingOutcome::NotRecorded(problem) => ("handled", Some(problem.to_string())),
+            FindingOutcome::Ignored(reason) => ("ignored", Some(reason.to_string())),
+        };
+        Entry { id: Some(&self.id), ..Entry::new(status, reason) }.serialize(serializer)
+    }
+}
+
+impl Serialize for PolicyAnswer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let changes = Some(self.changes.iter().map(ToString::to_string).collect());
+        let account_id = Some(&self.account_id);
+        Entry { account_id, changes, ..Entry::new(self.status(), self.reason()) }.serialize(serializer)
+    }
+}
+
+impl Serialize for UserAnswer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Entry {
+            account_id: Some(&self.account_id),
+            user_name: Some(self.who.to_string()),
+            password_age_days: self.password_age_days,
+            secret_arn: self.secret_arn.as_ref().map(SecretArn::as_str),
+            ..Entry::new(self.status(), self.reason())
+        }
+        .serialize(serializer)
+    }
+}
+
+impl Serialize for SecretAnswer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Entry {
+            account_id: Some(&self.account_id),
+            secret_arn: Some(self.secret_arn.as_str()),
+            ..Entry::new(self.status(), self.reason())
+        }
+        .serialize(serializer)
+    }
+}

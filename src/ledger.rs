@@ -1,0 +1,183 @@
+//! What the ledger remembers of a user: the attempt that is under way and what
+//! was done before.
+//!
+//! The ledger is a DynamoDB table. One item a user holds the lease, by which
+//! one run at a time works on that user, and an [`Entry`]. Further items
+//! remember the requests that were carried out. No item ever holds a password.
+//!
+//! [`crate::aws`] has the calls; this module has the values.
+
+use std::fmt;
+
+use rand::TryRng;
+use rand::rngs::SysRng;
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+
+use crate::identity::{AccountId, UserName};
+use crate::password::NoRandomness;
+use crate::secret::{SecretArn, SecretState, VersionId};
+
+/// The item of a user. IAM tells names apart without regard to case, and so
+/// does the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UserKey {
+    account_id: AccountId,
+    name: String,
+}
+
+impl UserKey {
+    /// The key of the user `name` in `account_id`.
+    #[must_use]
+    pub fn new(account_id: &AccountId, name: &UserName) -> Self {
+        Self { account_id: account_id.clone(), name: name.key() }
+    }
+
+    /// The account of the user: what the index `open` goes by.
+    #[must_use]
+    pub fn account_id(&self) -> &AccountId {
+        &self.account_id
+    }
+
+    /// The partition key of the user's item.
+    #[must_use]
+    pub fn item_id(&self) -> String {
+        format!("user#{}#{}", self.account_id, self.name)
+    }
+
+    /// The partition key of the item that remembers `request` for this user.
+    #[must_use]
+    pub fn request_item_id(&self, request: &RequestId) -> String {
+        format!("request#{request}#{}#{}", self.account_id, self.name)
+    }
+
+    /// The user's name in lower case, out of the key of their item.
+    #[must_use]
+    pub fn name_in(item_id: &str) -> Option<UserName> {
+        item_id.strip_prefix("user#")?.split_once('#')?.1.parse().ok()
+    }
+}
+
+/// By what a person's request is recognised when it is delivered again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(String);
+
+impl RequestId {
+    /// The `id` of an EventBridge event.
+    #[must_use]
+    pub fn of_event(id: &str) -> Self {
+        Self::new("event", id)
+    }
+
+    /// The id of a message of the queue.
+    #[must_use]
+    pub fn of_message(id: &str) -> Self {
+        Self::new("message", id)
+    }
+
+    /// The request id of an invocation, the same when Lambda tries again.
+    #[must_use]
+    pub fn of_invocation(id: &str) -> Self {
+        Self::new("invocation", id)
+    }
+
+    /// An id as AWS makes them is kept as it is, so that a person finds it in
+    /// the table. Any other text could be of any length and form: its hash
+    /// stands for it.
+    fn new(kind: &str, id: &str) -> Self {
+        let plain = (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if plain {
+            return Self(format!("{kind}/{id}"));
+        }
+        let hash: String = Sha256::digest(id).iter().map(|byte| format!("{byte:02x}")).collect();
+        Self(format!("{kind}/sha256/{hash}"))
+    }
+
+    /// The id as it stands in the table.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Takes back what was read from the table.
+    #[must_use]
+    pub fn from_ledger(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Names the run that holds a lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseHolder(String);
+
+impl LeaseHolder {
+    /// A name that no other run has.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system gives no randomness.
+    pub fn generate() -> Result<Self, NoRandomness> {
+        random_hex().map(Self)
+    }
+
+    /// The name as it stands in the table.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// 32 hexadecimal digits that nobody can guess.
+///
+/// # Errors
+///
+/// If the operating system gives no randomness.
+pub(crate) fn random_hex() -> Result<String, NoRandomness> {
+    let mut bytes = [0_u8; 16];
+    SysRng.try_fill_bytes(&mut bytes).map_err(NoRandomness::new)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// What the ledger knows of a user.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Entry {
+    /// The secret that this function made for the user.
+    pub secret_arn: Option<SecretArn>,
+    /// The id that the first version of a secret will have, should one be
+    /// created now. Chosen before the secret is, it proves who made it.
+    pub marker: Option<VersionId>,
+    /// The versions of the attempt that is under way, the newest last. It was
+    /// chosen before it was stored, and may never have been; those before it
+    /// were refused, or may have been.
+    pub versions: Vec<VersionId>,
+    /// The request that the attempt is to carry out, if a person asked for it.
+    pub request: Option<RequestId>,
+    /// When the first of `versions` was chosen.
+    pub reserved_at: Option<OffsetDateTime>,
+    /// The user's password is not older than this: it was reset then, or the
+    /// user is known to have chosen one of their own since.
+    pub changed_at: Option<OffsetDateTime>,
+}
+
+impl Entry {
+    /// Whether a password of the attempt may be the user's: at least one of its
+    /// versions stands in the secret.
+    #[must_use]
+    pub fn is_begun(&self, secret: Option<&SecretState>) -> bool {
+        secret.is_some_and(|secret| self.versions.iter().any(|version| secret.is_labelled(version)))
+    }
+
+    /// Whether this function made the secret. A name proves nothing: whoever
+    /// may create secrets can take it first.
+    #[must_use]
+    pub fn owns(&self, secret: &SecretState) -> bool {
+        self.secret_arn.as_ref() == Some(&secret.arn)
+            || self.marker.as_ref().is_some_and(|marker| secret.is_labelled(marker))
+    }
+}

@@ -1,0 +1,794 @@
+//! The decisions of a reset: what comes next, from what is known.
+//!
+//! A [`Machine`] does nothing itself. It says the next [`Step`], is told how
+//! each [`Call`] of it went, and says the next one. It knows no clock, no
+//! randomness and no password; `tests/it/model.rs` runs the same machine through
+//! every order in which calls, crashes and people can follow one another.
+//! [`super`] has the argument for why it is safe.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use super::Failure;
+use crate::account::credential_report::Age;
+use crate::assessment::SkipReason;
+use crate::ledger::{Entry, RequestId};
+use crate::secret::{CURRENT, PENDING, SecretArn, SecretState, VersionId};
+
+/// How long a lease lasts.
+pub const LEASE: Duration = Duration::from_mins(1);
+/// How long a call may take, with all its retries, that no other run may meet.
+pub(super) const CALL: Duration = Duration::from_secs(25);
+/// What must be left of the lease when such a call begins: its own time, and
+/// some for clocks that differ.
+pub const NEEDED: Duration = Duration::from_secs(30);
+/// What IAM answers may be older than what it was told by this much.
+const SETTLING: Duration = Duration::from_secs(10);
+/// How long a run waits for another run's lease, before it leaves the user to a
+/// later delivery.
+const PATIENCE: [Duration; 6] = [
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(1),
+    Duration::from_secs(1),
+    Duration::from_secs(1),
+];
+/// How many passwords IAM may refuse in one run before a person has to look.
+const MOST_REFUSALS: usize = 4;
+/// How often a run takes the lease anew because too little was left of it.
+const MOST_LEASES: usize = 3;
+/// How often a label is moved again that was not where it was expected, and how
+/// often a run looks again because the secret was not as the reads showed it.
+const MOST_REPEATS: usize = 3;
+
+/// Why a user is looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Wish {
+    /// The password may be too old: reset it if it is.
+    Stale,
+    /// A person wants it reset, however fresh it is.
+    Forced(RequestId),
+    /// Bring to its end what an earlier run began; begin nothing.
+    Finish,
+}
+
+impl Wish {
+    fn request(&self) -> Option<&RequestId> {
+        match self {
+            Self::Forced(request) => Some(request),
+            Self::Stale | Self::Finish => None,
+        }
+    }
+}
+
+/// What the deciding reads show.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Look {
+    /// How the user stands in IAM.
+    pub standing: Standing,
+    /// The secret of the user's name, whoever made it.
+    pub secret: Option<SecretState>,
+    /// The tags that the secret should have and has not.
+    pub is_untagged: bool,
+    /// Whether the ledger knows the wish's request as carried out.
+    pub is_served: bool,
+}
+
+/// How a user stands in IAM.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// There is no such user.
+    NoSuchUser,
+    /// The user cannot sign in to the console.
+    NoConsolePassword,
+    /// The user has a console password.
+    Console(ConsoleUser),
+}
+
+/// A user with a console password.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ConsoleUser {
+    /// Whether the user is exempt.
+    pub is_exempt: bool,
+    /// Whether a change is required at the next sign-in.
+    pub is_demanded: bool,
+    /// Whether the user could meet such a demand.
+    pub change_password: ChangePassword,
+    /// When the password was set, as far as IAM tells; none if it does not.
+    pub changed: Option<OffsetDateTime>,
+    /// How old a password may be, in days.
+    pub limit_days: u16,
+    /// What the time was when all this was read.
+    pub now: OffsetDateTime,
+}
+
+/// Whether a user can choose a new password when one is demanded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ChangePassword {
+    /// Yes.
+    Allowed,
+    /// Once the managed policy `IAMUserChangePassword` is attached.
+    AfterGrant,
+    /// No.
+    Impossible,
+}
+
+/// What is to be done about a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Nothing.
+    Skip(SkipReason),
+    /// Reset the password.
+    Begin,
+    /// Bring the attempt that is under way to its end.
+    Finish,
+    /// Nothing more about the attempt that is under way: somebody set another
+    /// password since.
+    GiveWay,
+    /// Nothing that this program could do.
+    Fail(Failure),
+}
+
+/// Decides what is to be done about a user. The same knowledge always leads to
+/// the same decision.
+#[must_use]
+pub fn decide(wish: &Wish, entry: &Entry, look: &Look) -> Decision {
+    let user = match &look.standing {
+        Standing::NoSuchUser => return Decision::Skip(SkipReason::UserNotFound),
+        Standing::NoConsolePassword => return Decision::Skip(SkipReason::NoConsolePassword),
+        Standing::Console(user) => user,
+    };
+    let secret = look.secret.as_ref();
+    let decision = if entry.is_begun(secret) {
+        // Each version was stored only after a change had been demanded, and a
+        // demand ends when somebody sets a password without one.
+        if user.is_demanded { Decision::Finish } else { Decision::GiveWay }
+    } else if user.is_exempt {
+        Decision::Skip(SkipReason::Exempt)
+    } else {
+        match wanted(wish, entry, look, user) {
+            Decision::Begin if user.change_password == ChangePassword::Impossible => {
+                Decision::Skip(SkipReason::CannotChangePassword)
+            }
+            decision => decision,
+        }
+    };
+    match (decision, secret) {
+        (Decision::Begin | Decision::Finish, Some(secret)) if !entry.owns(secret) => {
+            Decision::Fail(Failure::NotOurSecret(secret.arn.clone()))
+        }
+        (decision, _) => decision,
+    }
+}
+
+fn wanted(wish: &Wish, entry: &Entry, look: &Look, user: &ConsoleUser) -> Decision {
+    let is_too_old = |changed| Age::between(changed, user.now).older_than(user.limit_days);
+    match wish {
+        Wish::Forced(_) if look.is_served => Decision::Skip(SkipReason::AlreadyReset),
+        Wish::Forced(_) => Decision::Begin,
+        Wish::Finish => Decision::Skip(SkipReason::AlreadyReset),
+        Wish::Stale => match (user.changed, entry.changed_at) {
+            // The ledger knows of a change that the report may not show yet.
+            (reported, Some(ours)) if !is_too_old(ours) && reported.is_none_or(|reported| reported <= ours) => {
+                Decision::Skip(SkipReason::AlreadyReset)
+            }
+            (Some(reported), _) if !is_too_old(reported) => Decision::Skip(SkipReason::PasswordFresh),
+            (None, _) => Decision::Fail(Failure::UnknownAge),
+            (Some(_), _) => Decision::Begin,
+        },
+    }
+}
+
+/// What comes next.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// These calls, in any order or at the same time.
+    Make(Vec<Call>),
+    /// Nothing for so long.
+    Pause(Duration),
+    /// Nothing more.
+    End(Ending),
+}
+
+/// One call to AWS, or the deciding reads.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Call {
+    /// Take the lease. If no attempt is under way, the same write chooses the
+    /// ids of one, for this request.
+    TakeLease(Option<RequestId>),
+    /// Read all that a decision takes.
+    Look,
+    /// Let the user change their own password.
+    Grant,
+    /// Require a change of password, and leave the password.
+    Demand,
+    /// Create the secret; its first version, of this id, holds no password.
+    Create(VersionId),
+    /// Take the secret out of its scheduled deletion.
+    Restore,
+    /// Set the secret's tags.
+    Tag,
+    /// Keep this version in sight while another one is pending.
+    KeepInSight(VersionId),
+    /// Choose the id of another version, for this request. `after` are the
+    /// versions of the same attempt that were refused.
+    Choose {
+        /// The versions before it.
+        after: Vec<VersionId>,
+        /// The request that the attempt is to carry out.
+        request: Option<RequestId>,
+        /// The secret, once it is there.
+        secret_arn: Option<SecretArn>,
+    },
+    /// Read the account's password policy again.
+    ReadPolicy,
+    /// Generate a password and store it as this version, pending.
+    Store(VersionId),
+    /// Read back the password that this version holds.
+    ReadBack(VersionId),
+    /// Make this version's password the user's, to be changed at the next
+    /// sign-in.
+    Apply(VersionId),
+    /// Make this version the current one, in place of the other.
+    Promote {
+        /// The new current version.
+        version: VersionId,
+        /// The one that is current now.
+        from: Option<VersionId>,
+    },
+    /// Look where the labels are.
+    Describe,
+    /// Tell the user.
+    Announce,
+    /// Take a label off a version.
+    DropLabel(VersionId, String),
+    /// Remember that the request was carried out.
+    Serve(RequestId),
+    /// Forget the attempt: somebody set another password after this time. The
+    /// lease stays, and the ledger still shows the user as open.
+    Forget {
+        /// After when; none if the ledger does not tell.
+        set_after: Option<OffsetDateTime>,
+        /// The secret, if it is ours.
+        secret_arn: Option<SecretArn>,
+    },
+    /// End the attempt and give the lease back.
+    Close {
+        /// Whether the password was reset.
+        is_reset: bool,
+        /// The secret, if it is ours.
+        secret_arn: Option<SecretArn>,
+    },
+    /// Give the lease back, and leave the attempt to a later run.
+    GiveBack {
+        /// The secret, if it is ours.
+        secret_arn: Option<SecretArn>,
+    },
+}
+
+impl Call {
+    /// Whether no other run may be at work on the user meanwhile.
+    #[must_use]
+    pub fn needs_lease(&self) -> bool {
+        match self {
+            Self::Grant
+            | Self::Demand
+            | Self::Create(_)
+            | Self::Restore
+            | Self::Tag
+            | Self::KeepInSight(_)
+            | Self::Store(_)
+            | Self::Apply(_)
+            | Self::Promote { .. }
+            | Self::Announce
+            | Self::DropLabel(..) => true,
+            // Reads, and writes to the ledger, which are refused without it.
+            Self::TakeLease(_)
+            | Self::Look
+            | Self::Choose { .. }
+            | Self::ReadPolicy
+            | Self::ReadBack(_)
+            | Self::Describe
+            | Self::Serve(_)
+            | Self::Forget { .. }
+            | Self::Close { .. }
+            | Self::GiveBack { .. } => false,
+        }
+    }
+}
+
+/// How a call went.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// As it should.
+    Done,
+    /// The lease is ours; the ledger knows this.
+    Leased(Entry),
+    /// Another run has the lease.
+    TakenByOther,
+    /// The reads show this.
+    Seen(Box<Look>),
+    /// The secret was created.
+    Created(SecretState),
+    /// There is a secret of that name already.
+    Exists,
+    /// The ledger now knows these versions, the last of them new.
+    Chosen(Vec<VersionId>),
+    /// The version stands under these labels.
+    Stored(BTreeSet<String>),
+    /// The version holds another password.
+    AlreadyThere,
+    /// The version holds nothing that could be used.
+    Unusable,
+    /// IAM does not accept the password.
+    Refused,
+    /// The user cannot sign in to the console any more.
+    NoLoginProfile,
+    /// The label was not where it was expected.
+    Conflict,
+    /// The labels stand like this.
+    Described(Option<SecretState>),
+    /// It failed; whether AWS carried it out may be unknown.
+    Failed(Failure),
+}
+
+/// How a run ends.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Ending {
+    /// The password was reset, stored and announced.
+    Reset(SecretArn),
+    /// Nothing was to be done.
+    Skipped(SkipReason, Option<SecretArn>),
+    /// It did not come to its end. What was done stays done.
+    Failed(Failure, Option<SecretArn>),
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Stage {
+    /// To take the lease, which other runs had so often.
+    Leasing { taken: usize, is_rested: bool },
+    /// To make the deciding reads.
+    Looking,
+    /// To wait until IAM shows all that it was told, and to look again.
+    Settling,
+    /// To let the user change their password.
+    Granting,
+    /// To make ready what must be there before a password is stored.
+    Preparing,
+    /// To store a password.
+    Storing,
+    /// To read back the password that an earlier run stored.
+    ReadingBack,
+    /// To make the password the user's.
+    Applying,
+    /// To make the version the current one; it was tried so often.
+    Promoting { moves: usize, is_known: bool },
+    /// To tell the user, and to take the labels off that are no longer needed.
+    Announcing,
+    /// To remember the request of an attempt that gives way.
+    Serving,
+    /// To forget that attempt, and begin anew.
+    Forgetting,
+    /// To take labels off that an attempt before this one left.
+    ClearingUp(Ending),
+    /// To end the attempt.
+    Closing(Ending),
+    /// To leave the attempt to a later run.
+    GivingBack(Ending),
+    /// At its end.
+    Over(Ending),
+}
+
+/// A run on one user.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+pub struct Machine {
+    wish: Wish,
+    stage: Stage,
+    /// Calls of the last step whose outcome is not known yet.
+    awaited: Vec<Call>,
+    /// What went wrong with the others.
+    failure: Option<Failure>,
+    leases: usize,
+    looks: usize,
+    refusals: usize,
+    entry: Entry,
+    change_password: ChangePassword,
+    is_settled: bool,
+    is_demanded: bool,
+    is_untagged: bool,
+    is_policy_known: bool,
+    is_announced: bool,
+    /// Whether a call found the user without a console password.
+    is_gone: bool,
+    secret: Option<SecretState>,
+    /// The version of the attempt; none if one has to be chosen.
+    version: Option<VersionId>,
+    /// Requests that are carried out when the attempt comes to its end.
+    requests: BTreeSet<RequestId>,
+}
+
+impl Machine {
+    /// A run that has not begun.
+    #[must_use]
+    pub fn new(wish: Wish) -> Self {
+        Self {
+            wish,
+            stage: Stage::Leasing { taken: 0, is_rested: true },
+            awaited: Vec::new(),
+            failure: None,
+            leases: 0,
+            looks: 0,
+            refusals: 0,
+            entry: Entry::default(),
+            change_password: ChangePassword::Allowed,
+            is_settled: false,
+            is_demanded: false,
+            is_untagged: false,
+            is_policy_known: true,
+            is_announced: false,
+            is_gone: false,
+            secret: None,
+            version: None,
+            requests: BTreeSet::new(),
+        }
+    }
+
+    /// Says what comes next, when so much is left of the lease. Each call of a
+    /// step has to be answered by [`Machine::learn`] before the next one.
+    pub fn next(&mut self, left: Duration) -> Step {
+        let mut step = self.step();
+        let needs_lease = matches!(&step, Step::Make(calls) if calls.iter().any(Call::needs_lease));
+        if needs_lease && left < NEEDED {
+            // A lease is never made longer. Whoever takes it anew looks anew.
+            self.stage = if self.leases < MOST_LEASES {
+                Stage::Leasing { taken: 0, is_rested: true }
+            } else {
+                Stage::GivingBack(self.failed(Failure::LeaseTooShort))
+            };
+            step = self.step();
+        }
+        match &step {
+            Step::Make(calls) => self.awaited.clone_from(calls),
+            Step::Pause(_) => self.rest(),
+            Step::End(_) => {}
+        }
+        step
+    }
+
+    fn step(&self) -> Step {
+        let one = |call| Step::Make(vec![call]);
+        match &self.stage {
+            Stage::Leasing { taken, is_rested: false } => Step::Pause(PATIENCE[*taken - 1]),
+            Stage::Leasing { .. } => one(Call::TakeLease(self.wish.request().cloned())),
+            Stage::Looking => one(Call::Look),
+            Stage::Settling => Step::Pause(SETTLING),
+            Stage::Granting => one(Call::Grant),
+            Stage::Preparing => Step::Make(self.preparations()),
+            Stage::Storing => self.with_version(Call::Store),
+            Stage::ReadingBack => self.with_version(Call::ReadBack),
+            Stage::Applying => self.with_version(Call::Apply),
+            Stage::Promoting { is_known: false, .. } => one(Call::Describe),
+            Stage::Promoting { .. } => {
+                let from = self.secret.as_ref().and_then(|secret| secret.holder(CURRENT)).cloned();
+                self.with_version(|version| Call::Promote { version, from })
+            }
+            Stage::Announcing => Step::Make(self.announcements()),
+            Stage::Serving => Step::Make(self.serve_all().collect()),
+            Stage::Forgetting => {
+                let set_after = self.entry.changed_at.max(self.entry.reserved_at);
+                one(Call::Forget { set_after, secret_arn: self.our_secret() })
+            }
+            Stage::ClearingUp(_) => Step::Make(self.labels_to_drop()),
+            Stage::Closing(ending) => {
+                let is_reset = matches!(ending, Ending::Reset(_));
+                one(Call::Close { is_reset, secret_arn: self.our_secret() })
+            }
+            Stage::GivingBack(_) => one(Call::GiveBack { secret_arn: self.our_secret() }),
+            Stage::Over(ending) => Step::End(ending.clone()),
+        }
+    }
+
+    fn with_version(&self, call: impl FnOnce(VersionId) -> Call) -> Step {
+        match &self.version {
+            Some(version) => Step::Make(vec![call(version.clone())]),
+            // No stage that has a use for one is reached without it.
+            None => Step::End(self.failed(Failure::Unsettled)),
+        }
+    }
+
+    /// What is still missing before a password can be stored.
+    fn preparations(&self) -> Vec<Call> {
+        let mut calls = Vec::new();
+        if !self.is_demanded {
+            calls.push(Call::Demand);
+        }
+        if !self.is_policy_known {
+            calls.push(Call::ReadPolicy);
+        }
+        match (&self.secret, &self.entry.marker) {
+            (None, Some(marker)) => calls.push(Call::Create(marker.clone())),
+            (None, None) => {}
+            (Some(secret), _) if secret.deleted => calls.push(Call::Restore),
+            (Some(secret), _) => {
+                if self.is_untagged {
+                    calls.push(Call::Tag);
+                }
+                // The label that the new version takes away may be the only one
+                // of a password that works.
+                calls.extend(self.displaced(secret).cloned().map(Call::KeepInSight));
+            }
+        }
+        if self.version.is_none() {
+            calls.push(Call::Choose {
+                after: self.entry.versions.clone(),
+                request: self.entry.request.clone(),
+                secret_arn: self.our_secret(),
+            });
+        }
+        calls
+    }
+
+    fn displaced<'a>(&self, secret: &'a SecretState) -> Option<&'a VersionId> {
+        let pending = secret.holder(PENDING)?;
+        let is_seen = secret.has(pending, CURRENT) || secret.has(pending, &pending.in_doubt());
+        (!is_seen && self.version.as_ref() != Some(pending)).then_some(pending)
+    }
+
+    fn announcements(&self) -> Vec<Call> {
+        std::iter::once(Call::Announce).chain(self.serve_all()).chain(self.labels_to_drop()).collect()
+    }
+
+    fn serve_all(&self) -> impl Iterator<Item = Call> {
+        self.requests.iter().cloned().map(Call::Serve)
+    }
+
+    /// Takes off all labels that keep something in sight, when nothing has to be.
+    fn labels_to_drop(&self) -> Vec<Call> {
+        let is_ours = |secret: &&SecretState| !secret.deleted && self.entry.secret_arn.as_ref() == Some(&secret.arn);
+        let Some(secret) = self.secret.as_ref().filter(is_ours) else { return Vec::new() };
+        let pending = secret.holder(PENDING).map(|version| (version.clone(), PENDING.to_owned()));
+        let labels = pending.into_iter().chain(secret.leftovers());
+        labels.map(|(version, label)| Call::DropLabel(version, label)).collect()
+    }
+
+    /// The secret's ARN, if it is ours.
+    fn our_secret(&self) -> Option<SecretArn> {
+        let arn = &self.secret.as_ref()?.arn;
+        (self.entry.secret_arn.as_ref() == Some(arn)).then(|| arn.clone())
+    }
+
+    fn is_stored(&self) -> bool {
+        let stored = self.secret.as_ref().zip(self.version.as_ref());
+        stored.is_some_and(|(secret, version)| secret.is_labelled(version))
+    }
+
+    fn failed(&self, failure: Failure) -> Ending {
+        Ending::Failed(failure, self.our_secret())
+    }
+
+    fn rest(&mut self) {
+        match &mut self.stage {
+            Stage::Leasing { is_rested, .. } => *is_rested = true,
+            Stage::Settling => {
+                self.is_settled = true;
+                self.stage = Stage::Looking;
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes in how a call went.
+    pub fn learn(&mut self, call: &Call, outcome: Outcome) {
+        let Some(place) = self.awaited.iter().position(|awaited| awaited == call) else { return };
+        self.awaited.swap_remove(place);
+        self.note(call, &outcome);
+        if !self.awaited.is_empty() {
+            return;
+        }
+        match self.failure.take() {
+            Some(failure) => self.stop(failure),
+            None if self.is_gone => {
+                let ending = Ending::Skipped(SkipReason::NoConsolePassword, self.our_secret());
+                self.stage = Stage::Closing(ending);
+                self.is_gone = false;
+            }
+            None => self.go_on(outcome),
+        }
+    }
+
+    /// Keeps what a call changed, whatever became of the calls beside it.
+    fn note(&mut self, call: &Call, outcome: &Outcome) {
+        match (call, outcome) {
+            (_, Outcome::Failed(failure)) => {
+                self.failure.get_or_insert_with(|| failure.clone());
+            }
+            (_, Outcome::NoLoginProfile) => self.is_gone = true,
+            (Call::Demand, Outcome::Done) => self.is_demanded = true,
+            (Call::ReadPolicy, Outcome::Done) => self.is_policy_known = true,
+            (Call::Tag, Outcome::Done) => self.is_untagged = false,
+            (Call::Announce, Outcome::Done) => self.is_announced = true,
+            (Call::Create(_), Outcome::Created(secret)) => {
+                self.entry.secret_arn = Some(secret.arn.clone());
+                self.secret = Some(secret.clone());
+            }
+            (Call::Choose { .. }, Outcome::Chosen(versions)) => {
+                self.version = versions.last().cloned();
+                self.entry.versions.clone_from(versions);
+            }
+            (Call::Serve(request), Outcome::Done) => {
+                self.requests.remove(request);
+            }
+            _ => {}
+        }
+        let Some(secret) = &mut self.secret else { return };
+        match (call, outcome) {
+            (Call::Restore, Outcome::Done) => secret.deleted = false,
+            (Call::KeepInSight(version), Outcome::Done) => secret.put_label(version, &version.in_doubt()),
+            (Call::DropLabel(version, label), Outcome::Done) => secret.drop_label(version, label),
+            (Call::Store(version), Outcome::Stored(labels)) => {
+                for label in labels {
+                    secret.put_label(version, label);
+                }
+            }
+            (Call::Promote { version, .. }, Outcome::Done) => secret.put_label(version, CURRENT),
+            _ => {}
+        }
+    }
+
+    /// Ends the run after a call failed.
+    fn stop(&mut self, failure: Failure) {
+        let failure = match failure {
+            Failure::Call(error) if self.is_announced => Failure::NotClosed(error),
+            failure => failure,
+        };
+        let stage = std::mem::replace(&mut self.stage, Stage::Looking);
+        self.stage = match stage {
+            // What is not closed is found by the index and closed by a later run.
+            Stage::GivingBack(ending) | Stage::Closing(ending @ Ending::Skipped(..)) => Stage::Over(ending),
+            Stage::Leasing { .. } | Stage::Closing(_) => Stage::Over(self.failed(failure)),
+            _ => Stage::GivingBack(self.failed(failure)),
+        };
+    }
+
+    fn go_on(&mut self, outcome: Outcome) {
+        let stage = std::mem::replace(&mut self.stage, Stage::Looking);
+        self.stage = match (stage, outcome) {
+            (Stage::Leasing { .. }, Outcome::Leased(entry)) => {
+                *self = Self { leases: self.leases + 1, entry, ..Self::new(self.wish.clone()) };
+                Stage::Looking
+            }
+            (Stage::Leasing { taken, .. }, _) if taken < PATIENCE.len() => {
+                Stage::Leasing { taken: taken + 1, is_rested: false }
+            }
+            (Stage::Leasing { .. }, _) => Stage::Over(self.failed(Failure::Busy)),
+            (Stage::Looking, Outcome::Seen(look)) => self.seen(*look),
+            (Stage::Granting, _) => {
+                self.change_password = ChangePassword::Allowed;
+                self.proceed()
+            }
+            // Somebody was faster, or it was us and the answer was lost.
+            (Stage::Preparing, _) if self.secret.is_none() => self.look_again(),
+            (Stage::Preparing, _) => self.proceed(),
+            (Stage::Storing, Outcome::Stored(_)) | (Stage::ReadingBack, Outcome::Done) => Stage::Applying,
+            (Stage::Applying, Outcome::Done) => self.applied(),
+            (Stage::Storing | Stage::ReadingBack | Stage::Applying, _) => self.refused(),
+            (Stage::Promoting { moves, .. }, Outcome::Conflict) if moves < MOST_REPEATS => {
+                Stage::Promoting { moves: moves + 1, is_known: false }
+            }
+            (Stage::Promoting { .. }, Outcome::Conflict) => Stage::GivingBack(self.failed(Failure::Unsettled)),
+            (Stage::Promoting { moves, .. }, Outcome::Described(secret)) => {
+                self.secret = secret;
+                match self.applied() {
+                    Stage::Promoting { is_known, .. } => Stage::Promoting { moves, is_known },
+                    stage => stage,
+                }
+            }
+            (Stage::Promoting { .. }, _) => Stage::Announcing,
+            (Stage::Announcing, _) => match self.our_secret() {
+                Some(arn) => Stage::Closing(Ending::Reset(arn)),
+                None => Stage::GivingBack(self.failed(Failure::Unsettled)),
+            },
+            (Stage::Serving, _) => Stage::Forgetting,
+            (Stage::Forgetting, _) if self.leases < MOST_LEASES => Stage::Leasing { taken: 0, is_rested: true },
+            (Stage::ClearingUp(ending), _) => Stage::Closing(ending),
+            (Stage::Closing(ending) | Stage::GivingBack(ending), _) => Stage::Over(ending),
+            (_, _) => Stage::GivingBack(self.failed(Failure::Unsettled)),
+        };
+    }
+
+    fn look_again(&self) -> Stage {
+        if self.looks < MOST_REPEATS { Stage::Looking } else { Stage::GivingBack(self.failed(Failure::Unsettled)) }
+    }
+
+    /// The decision, once the reads are there.
+    fn seen(&mut self, look: Look) -> Stage {
+        self.looks += 1;
+        let decision = decide(&self.wish, &self.entry, &look);
+        if let Some(secret) = look.secret.as_ref().filter(|secret| self.entry.owns(secret)) {
+            self.entry.secret_arn = Some(secret.arn.clone());
+        }
+        let is_begun = self.entry.is_begun(look.secret.as_ref());
+        if let Standing::Console(user) = &look.standing {
+            self.change_password = user.change_password;
+        }
+        self.secret = look.secret;
+        self.is_untagged = look.is_untagged;
+        match decision {
+            Decision::Skip(reason) => self.skip(reason, is_begun),
+            Decision::Fail(failure) => Stage::GivingBack(self.failed(failure)),
+            Decision::Begin => self.begin(),
+            Decision::Finish => {
+                self.requests.extend(self.entry.request.iter().chain(self.wish.request()).cloned());
+                self.version = self.entry.versions.last().cloned();
+                self.is_demanded = true;
+                self.proceed()
+            }
+            Decision::GiveWay if !self.is_settled => Stage::Settling,
+            Decision::GiveWay => match self.entry.request.clone() {
+                Some(request) => {
+                    self.requests.insert(request);
+                    Stage::Serving
+                }
+                None => Stage::Forgetting,
+            },
+        }
+    }
+
+    /// Begins an attempt for this run's own wish. One that was chosen before and
+    /// never stored is as good as a new one, if it was chosen for this wish.
+    fn begin(&mut self) -> Stage {
+        let request = self.wish.request().cloned();
+        if self.entry.request != request {
+            self.entry.versions.clear();
+        }
+        self.version = self.entry.versions.last().cloned();
+        self.requests.extend(request.clone());
+        self.entry.request = request;
+        self.proceed()
+    }
+
+    fn proceed(&self) -> Stage {
+        if self.change_password == ChangePassword::AfterGrant {
+            Stage::Granting
+        } else if !self.preparations().is_empty() {
+            Stage::Preparing
+        } else if self.is_stored() {
+            Stage::ReadingBack
+        } else {
+            Stage::Storing
+        }
+    }
+
+    fn applied(&self) -> Stage {
+        let current = self.secret.as_ref().and_then(|secret| secret.holder(CURRENT));
+        if current.is_some() && current == self.version.as_ref() {
+            Stage::Announcing
+        } else {
+            Stage::Promoting { moves: 0, is_known: true }
+        }
+    }
+
+    /// A refused password may be the user's all the same: the answer that it was
+    /// taken may have been lost, and then it was refused as used before. So
+    /// another one takes its place, and it stays in sight until then.
+    fn refused(&mut self) -> Stage {
+        self.refusals += 1;
+        if self.refusals > MOST_REFUSALS {
+            return Stage::GivingBack(self.failed(Failure::Refused));
+        }
+        self.version = None;
+        self.is_policy_known = false;
+        self.proceed()
+    }
+
+    /// Ends the run. Labels that no attempt needs any more are taken off before.
+    fn skip(&self, reason: SkipReason, is_begun: bool) -> Stage {
+        let ending = Ending::Skipped(reason, self.our_secret());
+        if is_begun || self.labels_to_drop().is_empty() { Stage::Closing(ending) } else { Stage::ClearingUp(ending) }
+    }
+}

@@ -1,0 +1,131 @@
+//! Resetting one user's password, so that nobody is ever locked out.
+//!
+//! The old password cannot be had back, so recovery only ever goes forward.
+//! [`machine`] decides, one step after the other; [`driver`] makes the calls.
+//!
+//! | step | working password after a crash here | how a later run goes on |
+//! | --- | --- | --- |
+//! | take the lease, choose a version | the one the user knows | uses the version that was chosen |
+//! | look, grant, demand a change, create the secret | the one the user knows | does it again |
+//! | store the password: `AWSPENDING` | the one the user knows | sets the stored password |
+//! | set it | the pending version | sets it again |
+//! | make it current: `AWSCURRENT` | the current version | sets it again |
+//! | announce, take `AWSPENDING` off | the current version | sets and announces it again |
+//! | close: the ledger forgets the attempt | the current version | finds nothing to do |
+//!
+//! What carries the argument:
+//!
+//! 1. **One run a user.** IAM has no compare-and-set. So a run works on a user
+//!    only while it holds the lease in the ledger, and makes a change only if
+//!    the lease outlasts that call.
+//! 2. **Labelled before applied.** A password is set only after its version
+//!    stands under `AWSPENDING`. That label moves to another version only after
+//!    a label of its own keeps the first in sight.
+//! 3. **Demanded before stored.** Before a version is stored, a change of
+//!    password is demanded, and IAM has said so. A demand ends only when somebody
+//!    sets a password without one. So where a version of ours is stored and no
+//!    change is demanded, somebody has chosen a password since: it stays.
+//! 4. **Set again before announced.** A later run cannot know which password
+//!    works. It sets the stored one again. If IAM refuses it, because it
+//!    was used before or the policy changed, a new one takes its place. So
+//!    nobody is told of a password that was not set by the run that tells.
+//! 5. **Chosen before stored.** The ledger knows the random id of a version
+//!    before the version is stored, and of a secret before it is created. What
+//!    it does not know is not ours and is not used.
+//! 6. **Open until told.** The ledger shows an attempt as open until its user
+//!    was told. Every sweep looks for open attempts and brings them to their end.
+//!
+//! What no order of calls can give: a password that somebody sets between the
+//! deciding reads and the call that sets ours is replaced, as is one that an
+//! administrator sets *with* a demand while an attempt is open. IAM shows
+//! neither.
+//!
+//! `tests/it/model.rs` runs the machine through every order in which calls,
+//! crashes, lost answers and people can follow one another, and checks this.
+
+mod driver;
+mod machine;
+
+use std::sync::Arc;
+
+use crate::aws::CallError;
+use crate::password::NoRandomness;
+use crate::secret::SecretArn;
+use crate::survey::SurveyError;
+
+pub use self::driver::{Reset, Seen, Subject};
+pub use self::machine::{
+    Call, ChangePassword, ConsoleUser, Decision, Ending, LEASE, Look, Machine, NEEDED, Outcome, Standing, Step, Wish,
+    decide,
+};
+
+/// Why a reset did not come to its end. What was done stays done, and a later
+/// run goes on from there.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Failure {
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// A call failed after the user was told.
+    #[error("reset and announced, but not closed: {0}")]
+    NotClosed(CallError),
+    /// The credential report is not what IAM documents it to be.
+    #[error("the credential report cannot be read: {0}")]
+    Report(String),
+    /// The system gave no random numbers.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+    /// IAM refused every password.
+    #[error(
+        "IAM refused several passwords that satisfy the account's policy: look at the account's password policy, \
+         then run the reset again"
+    )]
+    Refused,
+    /// The secret of the user's name is not one that this function made.
+    #[error(
+        "the secret {0} is in the way: this function did not make it, going by its ledger. Find out who did. Then \
+         delete it or, if the ledger was lost, take it over with {{\"action\":\"adopt\"}}"
+    )]
+    NotOurSecret(SecretArn),
+    /// IAM does not tell how old the password is.
+    #[error("the credential report does not know the user yet: ask again when it is renewed, after four hours")]
+    UnknownAge,
+    /// Another run has the lease.
+    #[error("another run is at work on this user; a later delivery looks again")]
+    Busy,
+    /// The calls took so long that the lease would not outlast the next one.
+    #[error("the calls took too long for one run; the next one goes on from here")]
+    LeaseTooShort,
+    /// The lease ended before the run did.
+    #[error("the run took too long and another one may have taken over; the next delivery looks again")]
+    LostLease,
+    /// The secret kept changing.
+    #[error("the secret kept changing while it was worked on; the next run goes on from where it is")]
+    Unsettled,
+}
+
+impl From<Arc<SurveyError>> for Failure {
+    fn from(error: Arc<SurveyError>) -> Self {
+        match &*error {
+            SurveyError::Call(error) => Self::Call(error.clone()),
+            SurveyError::Report(error) => Self::Report(error.to_string()),
+        }
+    }
+}
+
+impl Failure {
+    /// Whether no retry mends it: a person has to act, and should be told so.
+    #[must_use]
+    pub fn needs_a_person(&self) -> bool {
+        match self {
+            Self::Call(error) | Self::NotClosed(error) => error.needs_a_person,
+            Self::Report(_) | Self::Refused | Self::NotOurSecret(_) => true,
+            Self::NoRandomness(_)
+            | Self::UnknownAge
+            | Self::Busy
+            | Self::LeaseTooShort
+            | Self::LostLease
+            | Self::Unsettled => false,
+        }
+    }
+}
