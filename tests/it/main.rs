@@ -5,5 +5,6 @@ mod crashes;
 mod leaks;
 mod outcomes;
 mod races;
+mod random;
 mod sweeps;
 mod world;
