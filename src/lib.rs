@@ -21,7 +21,7 @@ pub mod account;
 pub mod assessment;
 pub mod aws;
 pub mod config;
-pub mod event;
+pub(crate) mod event;
 pub mod globs;
 pub mod handler;
 pub mod identity;

@@ -26,7 +26,7 @@ use self::users::Target;
 use crate::assessment::Demand;
 use crate::aws::{Account, Aws, CallError};
 use crate::config::{Config, Mode, SweepMode};
-use crate::event::{self, Ask, BatchItem, Finding, Request, Screened};
+use crate::event::{self, Ask, BatchItem, Event, Finding, Request, Screened};
 use crate::identity::{AccountId, Home};
 use crate::notification::{Notification, Wording};
 use crate::report::{Answer, AnswerMode, FindingReport, FindingStatus, UserStatus};
@@ -146,7 +146,7 @@ impl App {
 
     async fn answer(&self, payload: &Value, context: &Context) -> Result<Value, Failure> {
         let home = self.home(context).await?;
-        let request = event::parse(payload, &home, &self.config.finding_rules).map_err(|unsupported| {
+        let event = event::parse(payload, &home, &self.config.finding_rules).map_err(|unsupported| {
             tracing::error!(error = %unsupported, "the event is not supported");
             Failure::UnsupportedEvent(unsupported.to_string())
         })?;
@@ -155,12 +155,12 @@ impl App {
             request_id: context.request_id.clone(),
             function_arn: context.invoked_function_arn.clone(),
             deadline: deadline(context),
-            is_batch: matches!(request, Request::Batch(_)),
+            is_batch: matches!(event, Event::Batch(_)),
             facts: Mutex::default(),
         };
-        match request {
-            Request::Batch(items) => Ok(to_json(&self.answer_batch(&invocation, items).await)),
-            request => {
+        match event {
+            Event::Batch(items) => Ok(to_json(&self.answer_batch(&invocation, items).await)),
+            Event::Single(request) => {
                 let answer = self.remediate(&invocation, request).await;
                 let failed = answer.failures() > 0;
                 if failed { Err(Failure::RemediationFailed(error_message(answer))) } else { Ok(to_json(&answer)) }
@@ -228,8 +228,8 @@ impl App {
     fn work(&self, request: Request) -> Work {
         let mut work = Work { dry_run: self.config.mode == Mode::DryRun, ..Work::default() };
         match request {
-            Request::Findings(screened) => {
-                for screened in screened {
+            Request::Findings { findings, .. } => {
+                for screened in findings {
                     self.add_finding(&mut work, screened);
                 }
             }
@@ -249,8 +249,8 @@ impl App {
                     finding_id: None,
                 });
             }
-            // The parser refuses a batch inside a batch.
-            Request::Batch(_) => {}
+            // Nothing is adopted yet.
+            Request::Adopt(order) => work.dry_run |= order.dry_run,
         }
         work
     }
@@ -288,9 +288,7 @@ impl App {
             Ask::PasswordAge { users, max_age_days } => {
                 (users, Demand { max_age_days: *max_age_days, ..Demand::default() })
             }
-            Ask::ForcedReset { users, requested } => {
-                (users, Demand { force: true, requested: *requested, max_age_days: None })
-            }
+            Ask::ForcedReset { users } => (users, Demand { force: true, ..Demand::default() }),
         };
         for user in users {
             let target =
