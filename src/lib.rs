@@ -22,6 +22,8 @@ pub mod assessment;
 pub mod aws;
 pub mod config;
 pub(crate) mod event;
+#[cfg(test)]
+mod fuzz;
 pub mod globs;
 pub mod handler;
 pub mod identity;

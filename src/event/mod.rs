@@ -29,6 +29,8 @@ mod asff;
 mod control;
 mod envelope;
 mod finding;
+#[cfg(test)]
+mod fuzz;
 mod job;
 mod manual;
 mod ocsf;
