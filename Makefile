@@ -70,6 +70,37 @@ test: $(NODE_READY) ## Every test
 	BINARY=$(BINARY) $(BIN)/python -m pytest -q tests --ignore tests/infra
 	$(BIN)/python -m pytest -q tests/infra
 
+# What `cargo test` runs for a moment, by libFuzzer and each for FUZZ_SECONDS. On the stable toolchain, with a C++
+# compiler besides. These flags are those of cargo-bolero, which cannot be used itself: it would link the program
+# too, without the fuzzer. What is found of interest stays in target/fuzz, and the next run goes on from there.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?=
+FUZZ_DIR := target/fuzz
+FUZZ_HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+FUZZ_FLAGS := --cfg fuzzing -Cpasses=sancov-module --cfg fuzzing_libfuzzer \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares
+FUZZ_ARGUMENTS = -timeout=10 -max_len=16384 -max_total_time=$(FUZZ_SECONDS)
+FUZZ_BUILD = RUSTFLAGS="$(FUZZ_FLAGS)" cargo test --locked --lib --no-run --profile fuzz --target $(FUZZ_HOST) \
+	--target-dir $(FUZZ_DIR)/build
+
+.PHONY: fuzz
+fuzz: ## Hostile input for every parser: make fuzz FUZZ_SECONDS=600 FUZZ_TARGETS="fuzz::globs …"
+	$(FUZZ_BUILD)
+	@set -o pipefail; \
+	binary=$$($(FUZZ_BUILD) --quiet --message-format json | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -1); \
+	targets=$$(CARGO_BOLERO_SELECT=all $$binary fuzz:: --nocapture --test-threads 1 | \
+		sed -n 's/.*"__bolero_target".*"test_name":"\([^"]*\)".*/\1/p') || exit; \
+	mkdir -p $(FUZZ_DIR)/event::fuzz::bytes/corpus; \
+	cp events/*.json $(FUZZ_DIR)/event::fuzz::bytes/corpus; \
+	for target in $(or $(FUZZ_TARGETS),$$targets); do \
+		echo "== $$target"; \
+		work=$(FUZZ_DIR)/$$target; mkdir -p $$work/corpus $$work/crashes; \
+		arguments=($$work/corpus $$work/crashes -artifact_prefix=$$work/crashes/ $(FUZZ_ARGUMENTS)); \
+		BOLERO_TEST_NAME=$$target BOLERO_LIBTEST_HARNESS=1 BOLERO_LIBFUZZER_ARGS="$${arguments[*]}" \
+			$$binary $$target --exact --nocapture --quiet --test-threads 1 || exit; \
+	done
+
 .PHONY: lint
 lint: $(INFRA_READY) $(CHECKOV_READY) ## Format, lints, documentation, dependencies, templates
 	cargo fmt --check

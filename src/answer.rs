@@ -10,11 +10,11 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use crate::account::password_policy::{Change, Withheld};
-use crate::assessment::SkipReason;
 use crate::aws::{CallError, NotSent, OutOfReach, Recorded};
 use crate::event::{IgnoredReason, UserRef};
 use crate::identity::AccountId;
 use crate::reset::Failure;
+use crate::reset::SkipReason;
 use crate::secret::SecretArn;
 use crate::survey::SurveyError;
 

@@ -12,45 +12,16 @@ use crate::reset::{ChangePassword, ConsoleUser, Look, Standing};
 use crate::secret;
 use crate::survey::{AccountFacts, UserFacts};
 
-/// Why a user is left alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SkipReason {
-    /// `EXEMPT_TAG` or `EXEMPT_USERS` says so, or the tags cannot be read.
-    Exempt,
-    /// The user cannot sign in to the console.
-    NoConsolePassword,
-    /// There is no such user.
-    UserNotFound,
-    /// The password is not too old.
-    PasswordFresh,
-    /// It was reset already.
-    AlreadyReset,
-    /// The user could not choose a password of their own, and so not sign in.
-    CannotChangePassword,
-    /// Nobody but the root user can change the root user's password.
-    Root,
-}
-
-impl SkipReason {
-    /// The word in the answer.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Exempt => "exempt",
-            Self::NoConsolePassword => "no-console-password",
-            Self::UserNotFound => "user-not-found",
-            Self::PasswordFresh => "password-fresh",
-            Self::AlreadyReset => "already-reset",
-            Self::CannotChangePassword => "cannot-change-password",
-            Self::Root => "root",
-        }
-    }
-}
-
 /// How a user stands. `limit_days` is how old a password may be; `is_served`
 /// tells whether the ledger knows the request as carried out.
 #[must_use]
-pub fn assess(user: &UserFacts, account: &AccountFacts, limit_days: u16, is_served: bool, config: &Config) -> Look {
+pub(crate) fn assess(
+    user: &UserFacts,
+    account: &AccountFacts,
+    limit_days: u16,
+    is_served: bool,
+    config: &Config,
+) -> Look {
     let standing = match user.profile {
         None => Standing::NoConsolePassword,
         Some(profile) => Standing::Console(ConsoleUser {
@@ -93,14 +64,14 @@ fn changed(
 /// The greatest age of a password in days: the strictest of what the finding's
 /// control, the account's policy and the configuration allow.
 #[must_use]
-pub fn limit(asked: Option<u16>, policy: &EffectivePolicy, config: &Config) -> u16 {
+pub(crate) fn limit(asked: Option<u16>, policy: &EffectivePolicy, config: &Config) -> u16 {
     [asked, policy.max_age_days()].into_iter().flatten().fold(config.max_password_age_days, u16::min)
 }
 
 /// Whether `EXEMPT_USERS` covers the user: the name, the path (`/`, `/a/b/`), or
 /// the two together.
 #[must_use]
-pub fn is_exempt_by_name(name: &UserName, path: &str, config: &Config) -> bool {
+pub(crate) fn is_exempt_by_name(name: &UserName, path: &str, config: &Config) -> bool {
     let name = name.as_str();
     [name, path, &format!("{path}{name}")].into_iter().any(|name| config.exempt_users.matches(name))
 }

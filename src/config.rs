@@ -48,7 +48,7 @@ pub struct Config {
     pub secret_kms_key_id: Option<String>,
     /// `PASSWORD_AGE_FINDINGS` (default `*password-age*`) and `TRUSTED_PRODUCTS`
     /// (default none): which findings are believed.
-    pub finding_rules: Rules,
+    pub(crate) finding_rules: Rules,
     /// `WORK_QUEUE_URL`: the SQS queue that sweeps write to, default none.
     pub work_queue_url: Option<String>,
     /// `MEMBER_ROLE_NAME`: the role assumed in other accounts, default none.

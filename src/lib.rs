@@ -18,22 +18,24 @@
 //! A [`password::Password`] can be shown to nobody but the two calls that store
 //! and set it.
 
-pub mod account;
+mod account;
 mod answer;
-pub mod assessment;
+mod assessment;
 pub mod aws;
 pub mod config;
-pub mod event;
-pub mod globs;
+mod event;
+#[cfg(test)]
+mod fuzz;
+mod globs;
 pub mod handler;
-pub mod identity;
+mod identity;
 pub mod ledger;
-pub mod notification;
-pub mod password;
+mod notification;
+mod password;
 pub mod reset;
 pub mod secret;
-pub mod survey;
+mod survey;
 pub mod telemetry;
 
 /// The program's name: in tags, notes, log lines and the user agent.
-pub const NAME: &str = env!("CARGO_PKG_NAME");
+pub(crate) const NAME: &str = env!("CARGO_PKG_NAME");

@@ -54,8 +54,8 @@ impl Password {
     /// # Errors
     ///
     /// If the operating system gives no randomness, or none that is random.
-    pub fn generate(rules: &GenerationRules) -> Result<Self, NoRandomness> {
-        Self::draw(*rules, &mut SysRng)
+    pub fn generate(rules: GenerationRules) -> Result<Self, NoRandomness> {
+        Self::draw(rules, &mut SysRng)
     }
 
     fn draw<R: TryRng>(rules: GenerationRules, source: &mut R) -> Result<Self, NoRandomness> {
@@ -163,7 +163,7 @@ mod tests {
     use crate::account::password_policy::{PasswordPolicy, SYMBOLS};
 
     fn generate(length: u8) -> Password {
-        Password::generate(&GenerationRules::new(length, &EffectivePolicy::AwsDefault)).unwrap()
+        Password::generate(GenerationRules::new(length, &EffectivePolicy::AwsDefault)).unwrap()
     }
 
     #[test]
@@ -204,7 +204,7 @@ mod tests {
         {
             let rules = GenerationRules::new(configured, &policy(minimum));
             assert_eq!(rules.length(), length, "{configured} {minimum}");
-            assert_eq!(Password::generate(&rules).unwrap().reveal().len(), usize::from(length));
+            assert_eq!(Password::generate(rules).unwrap().reveal().len(), usize::from(length));
         }
     }
 
@@ -251,7 +251,7 @@ mod tests {
             configured_length in 8..=128_u8,
         ) {
             let effective = EffectivePolicy::from(policy.clone());
-            let password = Password::generate(&GenerationRules::new(configured_length, &effective)).unwrap();
+            let password = Password::generate(GenerationRules::new(configured_length, &effective)).unwrap();
             prop_assert!(aws_accepts(password.reveal(), policy.as_ref()));
             prop_assert!(password.satisfies(&effective));
             prop_assert!(password.satisfies(&EffectivePolicy::AwsDefault));

@@ -11,7 +11,7 @@ use crate::secret::{SecretName, SecretState};
 
 /// What is the same for all users of an account.
 #[derive(Debug)]
-pub struct AccountFacts {
+pub(crate) struct AccountFacts {
     /// The password policy in force.
     pub policy: EffectivePolicy,
     /// The credential report.
@@ -20,7 +20,7 @@ pub struct AccountFacts {
 
 /// What is known of one user.
 #[derive(Debug)]
-pub struct UserFacts {
+pub(crate) struct UserFacts {
     /// The user's account.
     pub account_id: AccountId,
     /// The user.
@@ -67,10 +67,9 @@ impl SurveyError {
 /// # Errors
 ///
 /// A call that failed, or a report that cannot be understood.
-pub async fn account(account: &Account, until: Instant) -> Result<AccountFacts, SurveyError> {
+pub(crate) async fn account(account: &Account, until: Instant) -> Result<AccountFacts, SurveyError> {
     let (policy, report) = tokio::join!(account.iam.password_policy(), account.iam.credential_report(until));
-    let (content, generated_at) = report?;
-    let report = CredentialReport::parse(&content, generated_at)?;
+    let report = CredentialReport::parse(&report?)?;
     if report.skipped_rows() > 0 || report.unreadable_dates() > 0 {
         tracing::warn!(
             account_id = %account.id,
@@ -88,7 +87,7 @@ pub async fn account(account: &Account, until: Instant) -> Result<AccountFacts, 
 ///
 /// A call that failed. That the tags may not be read is no error: they count as
 /// exempting the user.
-pub async fn user(
+pub(crate) async fn user(
     account: &Account,
     partition: Partition,
     secret_prefix: &str,

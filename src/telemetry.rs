@@ -17,7 +17,7 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::NAME;
 use crate::answer::{Answer, PolicyOutcome, UserAnswer, UserOutcome};
-use crate::assessment::SkipReason;
+use crate::reset::SkipReason;
 
 /// The targets of this crate's own log lines.
 const OWN_TARGET: &str = "iam_password_remediator";

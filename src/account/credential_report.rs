@@ -34,7 +34,7 @@ pub enum ReportError {
 
 /// What the report says of one user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub(crate) struct Row {
     /// The user's name.
     pub name: UserName,
     /// The user's ARN, with the path.
@@ -52,7 +52,7 @@ pub struct Row {
 impl Row {
     /// The user's path, read off the ARN: `/`, or `/a/b/`.
     #[must_use]
-    pub fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         let resource = self.arn.split_once(":user").map_or("/", |(_, resource)| resource);
         resource.rfind('/').map_or("/", |end| &resource[..=end])
     }
@@ -71,8 +71,7 @@ impl Row {
 
 /// A report that has been read.
 #[derive(Debug, Clone)]
-pub struct CredentialReport {
-    generated_at: OffsetDateTime,
+pub(crate) struct CredentialReport {
     rows: BTreeMap<String, Row>,
     skipped_rows: usize,
     unreadable_dates: usize,
@@ -81,14 +80,14 @@ pub struct CredentialReport {
 impl CredentialReport {
     /// Reads the `Content` of
     /// [`GetCredentialReport`](https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetCredentialReport.html)
-    /// once its Base64 is decoded, and notes its `GeneratedTime`.
+    /// once its Base64 is decoded.
     ///
     /// # Errors
     ///
     /// If one of the columns `user`, `arn`, `password_enabled` and
     /// `password_last_changed` is missing. A row that makes no sense is no
     /// error: see [`CredentialReport::skipped_rows`].
-    pub fn parse(content: &[u8], generated_at: OffsetDateTime) -> Result<Self, ReportError> {
+    pub(crate) fn parse(content: &[u8]) -> Result<Self, ReportError> {
         let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(content);
         let headers = reader.byte_headers()?;
         let find = |name: &str| headers.iter().position(|header| header.eq_ignore_ascii_case(name.as_bytes()));
@@ -97,7 +96,7 @@ impl CredentialReport {
         let (enabled, changed) = (required("password_enabled")?, required("password_last_changed")?);
         let created = find("user_creation_time");
 
-        let mut report = Self { generated_at, rows: BTreeMap::new(), skipped_rows: 0, unreadable_dates: 0 };
+        let mut report = Self { rows: BTreeMap::new(), skipped_rows: 0, unreadable_dates: 0 };
         let mut record = csv::ByteRecord::new();
         while reader.read_byte_record(&mut record)? {
             let field = |column: usize| record.get(column).and_then(|text| std::str::from_utf8(text).ok());
@@ -141,42 +140,36 @@ impl CredentialReport {
         }
     }
 
-    /// When IAM made the report. What happened later is not in it.
-    #[must_use]
-    pub fn generated_at(&self) -> OffsetDateTime {
-        self.generated_at
-    }
-
     /// What the report says of a user, whatever the case of the name.
     #[must_use]
-    pub fn user(&self, name: &UserName) -> Option<&Row> {
+    pub(crate) fn user(&self, name: &UserName) -> Option<&Row> {
         self.rows.get(&name.key())
     }
 
     /// All users but root, each once, by name: every report of the same account
     /// gives the same order.
-    pub fn users(&self) -> impl Iterator<Item = &Row> {
+    pub(crate) fn users(&self) -> impl Iterator<Item = &Row> {
         self.rows.values()
     }
 
     /// How many rows were passed over because they name no user that IAM could
     /// have. Worth a line in the log if it is not 0.
     #[must_use]
-    pub fn skipped_rows(&self) -> usize {
+    pub(crate) fn skipped_rows(&self) -> usize {
         self.skipped_rows
     }
 
     /// How many dates were neither a date nor one of the words for none. Worth
     /// a line in the log if it is not 0.
     #[must_use]
-    pub fn unreadable_dates(&self) -> usize {
+    pub(crate) fn unreadable_dates(&self) -> usize {
         self.unreadable_dates
     }
 }
 
 /// For how long a user has had a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Age(Duration);
+pub(crate) struct Age(Duration);
 
 impl Age {
     /// Not a calendar's day: 86,400 seconds, whatever the clocks do.
@@ -184,20 +177,20 @@ impl Age {
 
     /// The time from `since` to `now`; 0 if `since` lies in the future.
     #[must_use]
-    pub fn between(since: OffsetDateTime, now: OffsetDateTime) -> Self {
+    pub(crate) fn between(since: OffsetDateTime, now: OffsetDateTime) -> Self {
         Self((now - since).try_into().unwrap_or_default())
     }
 
     /// Days of 86,400 seconds that have passed in full.
     #[must_use]
-    pub fn whole_days(self) -> u32 {
+    pub(crate) fn whole_days(self) -> u32 {
         u32::try_from(self.0.as_secs() / Self::DAY.as_secs()).unwrap_or(u32::MAX)
     }
 
     /// Whether more than so many days have passed, to the nanosecond: a password
     /// of exactly 90 days is not older than 90 days.
     #[must_use]
-    pub fn older_than(self, days: u16) -> bool {
+    pub(crate) fn older_than(self, days: u16) -> bool {
         self.0 > Self::DAY * u32::from(days)
     }
 }
@@ -231,7 +224,7 @@ mod tests {
     }
 
     fn parse(lines: &[&str]) -> CredentialReport {
-        CredentialReport::parse(lines.join("\n").as_bytes(), at("2026-06-01T00:00:00Z")).unwrap()
+        CredentialReport::parse(lines.join("\n").as_bytes()).unwrap()
     }
 
     fn user<'a>(report: &'a CredentialReport, name: &str) -> &'a Row {
@@ -255,7 +248,6 @@ mod tests {
                 created: Some(at("2024-01-01T00:00:00Z")),
             }
         );
-        assert_eq!(report.generated_at(), at("2026-06-01T00:00:00Z"));
         assert_eq!((report.skipped_rows(), report.unreadable_dates()), (0, 0));
     }
 
@@ -290,7 +282,7 @@ mod tests {
             ("user,arn,password_enabled", "password_last_changed"),
             ("<html>", "user"),
         ] {
-            let error = CredentialReport::parse(content.as_bytes(), at("2026-06-01T00:00:00Z")).unwrap_err();
+            let error = CredentialReport::parse(content.as_bytes()).unwrap_err();
             assert_eq!(error.to_string(), format!("the credential report has no column `{missing}`"), "{content}");
         }
     }
@@ -418,7 +410,7 @@ mod tests {
         }
         let mut bytes = format!("{HEADER}\n{}\n", row("alice", "true", "N/A")).into_bytes();
         bytes.extend(b"\xff\xfe,arn,N/A,true,N/A,N/A\n");
-        let report = CredentialReport::parse(&bytes, at("2026-06-01T00:00:00Z")).unwrap();
+        let report = CredentialReport::parse(&bytes).unwrap();
         assert_eq!((names(&report), report.skipped_rows()), (vec!["alice"], 1));
     }
 
@@ -433,7 +425,7 @@ mod tests {
     fn line_ends_blank_lines_and_a_byte_order_mark_do_no_harm() {
         let alice = row("alice", "true", "2026-01-01T00:00:00Z");
         let content = format!("\u{feff}{HEADER}\r\n\r\n{alice}\r\n\r\n");
-        let report = CredentialReport::parse(content.as_bytes(), at("2026-06-01T00:00:00Z")).unwrap();
+        let report = CredentialReport::parse(content.as_bytes()).unwrap();
         assert_eq!(names(&report), ["alice"]);
     }
 
@@ -480,13 +472,13 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_a_report_or_an_error(content: Vec<u8>) {
-            let _ = CredentialReport::parse(&content, OffsetDateTime::UNIX_EPOCH);
+            let _ = CredentialReport::parse(&content);
         }
 
         #[test]
         fn any_rows_are_read_or_skipped(rows in "([a-z<>\"',:/]{0,6}[,\n\r\"]){0,40}") {
             let content = format!("{HEADER}\n{rows}");
-            prop_assert!(CredentialReport::parse(content.as_bytes(), OffsetDateTime::UNIX_EPOCH).is_ok());
+            prop_assert!(CredentialReport::parse(content.as_bytes()).is_ok());
         }
 
         #[test]

@@ -1,4 +1,4 @@
 //! What is read of an account before anything is decided about its users.
 
-pub mod credential_report;
-pub mod password_policy;
+pub(crate) mod credential_report;
+pub(crate) mod password_policy;

@@ -19,19 +19,19 @@ use std::ops::RangeInclusive;
 /// The symbols that AWS counts as such, all twenty of them
 /// ([`RequireSymbols`](https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAccountPasswordPolicy.html)).
 /// Other punctuation is allowed in a password and counts for nothing.
-pub const SYMBOLS: &str = "!@#$%^&*()_+-=[]{}|'";
+pub(crate) const SYMBOLS: &str = "!@#$%^&*()_+-=[]{}|'";
 
 /// What `MinimumPasswordLength` may be, in characters.
-pub const MINIMUM_LENGTHS: RangeInclusive<u8> = 6..=128;
+pub(crate) const MINIMUM_LENGTHS: RangeInclusive<u8> = 6..=128;
 
 /// What `MaxPasswordAge` may be, in days. "Never" is said by leaving it out.
-pub const MAXIMUM_AGES: RangeInclusive<u16> = 1..=1095;
+pub(crate) const MAXIMUM_AGES: RangeInclusive<u16> = 1..=1095;
 
 /// What `PasswordReusePrevention` may be, in passwords. "None" is said by leaving it out.
-pub const REUSE_PREVENTIONS: RangeInclusive<u8> = 1..=24;
+pub(crate) const REUSE_PREVENTIONS: RangeInclusive<u8> = 1..=24;
 
 /// The most characters that IAM takes as a password, whatever the policy.
-pub const MAXIMUM_LENGTH: u8 = 128;
+pub(crate) const MAXIMUM_LENGTH: u8 = 128;
 
 /// The least characters under AWS's default policy.
 const DEFAULT_MINIMUM_LENGTH: u8 = 8;
@@ -218,7 +218,7 @@ impl Classes {
 /// What a control asks of the account's policy. The default asks nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own in IAM")]
-pub struct Requirement {
+pub(crate) struct Requirement {
     /// At least one of A to Z.
     pub uppercase: bool,
     /// At least one of a to z.
@@ -238,7 +238,7 @@ pub struct Requirement {
 impl Requirement {
     /// Whether `policy` already gives all that is asked.
     #[must_use]
-    pub fn is_met_by(&self, policy: &PasswordPolicy) -> bool {
+    pub(crate) fn is_met_by(&self, policy: &PasswordPolicy) -> bool {
         let policy = policy.with_zero_as_none();
         (policy.require_uppercase || !self.uppercase)
             && (policy.require_lowercase || !self.lowercase)
@@ -251,7 +251,7 @@ impl Requirement {
 
     /// The stricter of both, setting by setting: what meets it meets either.
     #[must_use]
-    pub fn and(&self, other: &Self) -> Self {
+    pub(crate) fn and(&self, other: &Self) -> Self {
         Self {
             uppercase: self.uppercase || other.uppercase,
             lowercase: self.lowercase || other.lowercase,
@@ -274,7 +274,7 @@ impl Requirement {
 
 /// A setting of the policy, under the name it has in IAM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Setting {
+pub(crate) enum Setting {
     /// `MinimumPasswordLength`, in characters.
     MinimumPasswordLength,
     /// `RequireSymbols`.
@@ -296,7 +296,7 @@ pub enum Setting {
 impl Setting {
     /// The name that it has in IAM.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::MinimumPasswordLength => "MinimumPasswordLength",
             Self::RequireSymbols => "RequireSymbols",
@@ -318,7 +318,7 @@ impl fmt::Display for Setting {
 
 /// What a setting is set to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Value {
+pub(crate) enum Value {
     /// Not set, or no policy to set it in.
     None,
     /// On or off.
@@ -345,7 +345,7 @@ impl<N: Into<u16>> From<Option<N>> for Value {
 
 /// One setting that is made stricter. Displays as `MinimumPasswordLength 8 -> 14`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub(crate) struct Change {
     /// What is changed.
     pub setting: Setting,
     /// What it is now; none where the account has no policy.
@@ -362,7 +362,7 @@ impl fmt::Display for Change {
 
 /// Something that a control asks and that is not done. Displays as a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Withheld {
+pub(crate) enum Withheld {
     /// `MaxPasswordAge` was to be introduced or lowered while `HardExpiry` is
     /// on. An expiry period takes effect at once
     /// ([rules for a password policy](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_passwords_account-policy.html#password-policy-rules)),
@@ -403,7 +403,7 @@ impl fmt::Display for Withheld {
 
 /// What becomes of a policy when a control gets what it asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Strengthening {
+pub(crate) struct Strengthening {
     /// The policy to write, complete.
     pub policy: PasswordPolicy,
     /// What is different in it. Empty: there is nothing to write.
@@ -422,7 +422,7 @@ pub struct Strengthening {
 /// characters, and uppercase and lowercase letters and numbers. Users may change
 /// their own password under it, which the default does not grant.
 #[must_use]
-pub fn merge(current: Option<&PasswordPolicy>, requirement: &Requirement) -> Strengthening {
+pub(crate) fn merge(current: Option<&PasswordPolicy>, requirement: &Requirement) -> Strengthening {
     let start = current.map_or(PasswordPolicy::INSTEAD_OF_DEFAULT, PasswordPolicy::with_zero_as_none);
     let mut withheld = Vec::new();
 

@@ -168,9 +168,9 @@ impl Iam {
         answer.map(drop).map_err(|error| CallError::new("iam:UpdateAccountPasswordPolicy", Input::Plain, &error))
     }
 
-    /// The credential report as CSV, with the time it shows. Asks for a new one
+    /// The credential report as CSV. Asks for a new one
     /// where there is none that is still valid, and waits for it until `until`.
-    pub async fn credential_report(&self, until: Instant) -> Result<(Vec<u8>, OffsetDateTime), CallError> {
+    pub async fn credential_report(&self, until: Instant) -> Result<Vec<u8>, CallError> {
         const OPERATION: &str = "iam:GetCredentialReport";
         let mut pause = Duration::from_millis(500);
         let mut asked = false;
@@ -180,7 +180,7 @@ impl Iam {
                     let generated = answer.generated_time().map_or_else(OffsetDateTime::now_utc, instant);
                     if asked || OffsetDateTime::now_utc() - generated < REPORT_LIFETIME {
                         let content = answer.content().ok_or_else(|| CallError::incomplete(OPERATION, "content"))?;
-                        return Ok((content.as_ref().to_vec(), generated));
+                        return Ok(content.as_ref().to_vec());
                     }
                     None
                 }

@@ -42,7 +42,7 @@ impl NotSent {
 
 impl Queue {
     /// Sends each job as a message of its own; answers for each, in their order.
-    pub async fn send(&self, jobs: &[Job]) -> Vec<Result<(), NotSent>> {
+    pub(crate) async fn send(&self, jobs: &[Job]) -> Vec<Result<(), NotSent>> {
         let mut sent: Vec<Result<(), NotSent>> = Vec::with_capacity(jobs.len());
         for batch in jobs.chunks(BATCH) {
             sent.extend(self.send_batch(batch).await);

@@ -59,10 +59,10 @@ impl SecurityHub {
     /// # Errors
     ///
     /// A call that failed. Updating a finding twice is the same as once.
-    pub async fn record(&self, finding: &FindingRef, mark: Mark, note: &str) -> Result<Recorded, CallError> {
+    pub(crate) async fn record(&self, finding: &FindingRef, mark: Mark, note: &str) -> Result<Recorded, CallError> {
         let note: String = note.trim().chars().take(NOTE_LIMIT).collect();
         match finding {
-            FindingRef::Asff { id, product_arn, workflow, .. } => {
+            FindingRef::Asff { id, product_arn, workflow } => {
                 let status = match mark {
                     // A finding that a person suppressed stays suppressed.
                     _ if *workflow == Workflow::Suppressed => None,
@@ -71,7 +71,7 @@ impl SecurityHub {
                 };
                 self.update_asff(id, product_arn, &note, status).await
             }
-            FindingRef::Ocsf { account_uid, finding_uid, product_uid, status, .. } => {
+            FindingRef::Ocsf { account_uid, finding_uid, product_uid, status } => {
                 let identifier = OcsfFindingIdentifier::builder()
                     .cloud_account_uid(account_uid.as_str())
                     .finding_info_uid(finding_uid)

@@ -6,58 +6,79 @@
 //! their own. A field that is needed and of the wrong form makes the finding
 //! malformed.
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::control::{Claims, Parameters};
 use super::finding::{FindingRef, IgnoredReason, Workflow};
 use super::resource::Resource;
-use super::screening::{Objection, Report};
-use super::wire::{self, Misshapen, excerpt};
+use super::screening::{Check, Objection, Statement};
+use super::wire::{self, Lenient, Misshapen, Object, Text, documented};
 
-/// As close to the wire as possible: texts or nothing.
-struct RawFinding<'a> {
-    id: &'a str,
-    product_arn: &'a str,
-    generator_id: Option<&'a str>,
-    aws_account_id: Option<&'a str>,
-    region: Option<&'a str>,
-    compliance_status: Option<&'a str>,
-    security_control_id: Option<&'a str>,
-    record_state: Option<&'a str>,
-    workflow_status: Option<&'a str>,
-    control_id: Option<&'a str>,
-    rule_id: Option<&'a str>,
-    standards_control_arn: Option<&'a str>,
-    config_rule_name: Option<&'a str>,
-    parameters: &'a [Value],
-    resources: &'a [Value],
+/// A finding as it comes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Asff {
+    id: Text,
+    product_arn: Text,
+    generator_id: Text,
+    aws_account_id: Text,
+    record_state: Text,
+    workflow: Object<WorkflowField>,
+    compliance: Object<Compliance>,
+    product_fields: Object<ProductFields>,
+    /// One that is not of the expected form is of no type: it is nobody.
+    resources: Option<Vec<Lenient<Object<AsffResource>>>>,
 }
 
-impl<'a> RawFinding<'a> {
-    fn read(finding: &'a Value) -> Result<Self, Misshapen> {
-        let text = |path| wire::text(finding, path);
-        Ok(Self {
-            id: text("Id")?.ok_or_else(|| Misshapen::missing("Id"))?,
-            product_arn: text("ProductArn")?.ok_or_else(|| Misshapen::missing("ProductArn"))?,
-            generator_id: text("GeneratorId")?,
-            aws_account_id: text("AwsAccountId")?,
-            region: text("Region")?,
-            compliance_status: text("Compliance.Status")?,
-            security_control_id: text("Compliance.SecurityControlId")?,
-            record_state: text("RecordState")?,
-            workflow_status: text("Workflow.Status")?,
-            control_id: text("ProductFields.ControlId")?,
-            rule_id: text("ProductFields.RuleId")?,
-            standards_control_arn: text("ProductFields.StandardsControlArn")?,
-            config_rule_name: text("ProductFields.aws/config/ConfigRuleName")?,
-            // Parameters that cannot be read count as not set.
-            parameters: wire::list(finding, "Compliance.SecurityControlParameters").unwrap_or_default(),
-            resources: wire::list(finding, "Resources")?,
-        })
-    }
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct WorkflowField {
+    status: Text,
+}
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Compliance {
+    status: Text,
+    security_control_id: Text,
+    security_control_parameters: Parameters,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct ProductFields {
+    control_id: Text,
+    rule_id: Text,
+    standards_control_arn: Text,
+    #[serde(rename = "aws/config/ConfigRuleName")]
+    config_rule_name: Text,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct AsffResource {
+    r#type: Lenient<Text>,
+    id: Lenient<Text>,
+    details: Lenient<Object<Details>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Details {
+    aws_iam_user: Lenient<Object<AwsIamUser>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct AwsIamUser {
+    user_name: Lenient<Text>,
+    user_id: Lenient<Text>,
+}
+
+impl Asff {
     fn workflow(&self) -> Workflow {
-        match self.workflow_status {
+        match self.workflow.status.as_deref() {
             None | Some("NEW") => Workflow::New,
             Some("NOTIFIED") => Workflow::Notified,
             Some("RESOLVED") => Workflow::Resolved,
@@ -66,66 +87,74 @@ impl<'a> RawFinding<'a> {
         }
     }
 
-    /// `FAILED`, `ACTIVE` and `NEW`; the last two may go unsaid.
-    fn objection(&self) -> Option<Objection> {
-        let told = |status: Option<&str>| status.map_or_else(|| "nothing".to_owned(), excerpt);
-        if self.compliance_status != Some("FAILED") {
-            let detail = format!("Compliance.Status is {}", told(self.compliance_status));
-            return Some(Objection::new(IgnoredReason::NotFailed, detail));
+    fn check(&self) -> Check {
+        match self.compliance.status.as_deref() {
+            None => Check::NotSaid,
+            Some("FAILED") => Check::Failed,
+            status => {
+                let status = documented(status, &["PASSED", "WARNING", "NOT_AVAILABLE"]);
+                Check::Other(format!("Compliance.Status is {status}"))
+            }
         }
-        if !matches!(self.record_state, None | Some("ACTIVE")) {
-            let detail = format!("RecordState is {}", told(self.record_state));
-            return Some(Objection::new(IgnoredReason::Archived, detail));
+    }
+
+    /// `ACTIVE` and `NEW`; both may go unsaid.
+    fn objection(&self) -> Option<Objection> {
+        if !matches!(self.record_state.as_deref(), None | Some("ACTIVE")) {
+            let state = documented(self.record_state.as_deref(), &["ARCHIVED"]);
+            return Some(Objection::new(IgnoredReason::Archived, format!("RecordState is {state}")));
         }
         let reason = match self.workflow() {
             Workflow::New => return None,
             Workflow::Suppressed => IgnoredReason::Suppressed,
             Workflow::Notified | Workflow::Resolved | Workflow::Other => IgnoredReason::AlreadyHandled,
         };
-        Some(Objection::new(reason, format!("Workflow.Status is {}", told(self.workflow_status))))
+        let status = documented(self.workflow.status.as_deref(), &["SUPPRESSED", "NOTIFIED", "RESOLVED"]);
+        Some(Objection::new(reason, format!("Workflow.Status is {status}")))
     }
 }
 
 /// Reads one finding.
-pub(super) fn report(finding: &Value) -> Result<Report<'_>, Objection> {
-    let raw = RawFinding::read(finding)?;
-    Ok(Report {
-        id: raw.id,
-        reference: FindingRef::Asff {
-            id: raw.id.to_owned(),
-            product_arn: raw.product_arn.to_owned(),
-            region: raw.region.map(str::to_owned),
-            workflow: raw.workflow(),
-        },
-        account: raw.aws_account_id,
-        state: raw.objection(),
-        product: raw.product_arn,
+pub(super) fn statement(finding: &Value) -> Result<Statement, Objection> {
+    let asff: Asff = wire::read(finding)?;
+    let (check, state, workflow) = (asff.check(), asff.objection(), asff.workflow());
+    let id = asff.id.needed("Id")?;
+    let product_arn = asff.product_arn.needed("ProductArn")?;
+    let account = asff.aws_account_id.needed("AwsAccountId")?;
+    let account = account.parse().map_err(|_| Misshapen("AwsAccountId is not 12 digits".to_owned()))?;
+    let (compliance, fields) = (asff.compliance.0, asff.product_fields.0);
+    Ok(Statement {
+        reference: FindingRef::Asff { id: id.clone(), product_arn: product_arn.clone(), workflow },
+        id,
+        account,
+        check,
+        state,
+        product: product_arn,
+        labels: asff.generator_id.0.iter().cloned().chain(fields.config_rule_name.0).collect(),
         claims: Claims {
-            security_control: raw.security_control_id,
-            rule: raw.control_id.or(raw.rule_id),
-            generator: raw.generator_id,
-            standards_control_arn: raw.standards_control_arn,
+            security_control: compliance.security_control_id.0,
+            rule: fields.control_id.0.or(fields.rule_id.0),
+            generator: asff.generator_id.0,
+            standards_control_arn: fields.standards_control_arn.0,
         },
-        labels: raw.generator_id.into_iter().chain(raw.config_rule_name).collect(),
-        parameters: Parameters::read(raw.parameters, "Name", "Value"),
-        resources: raw.resources.iter().map(resource).collect(),
+        parameters: compliance.security_control_parameters,
+        resources: asff.resources.unwrap_or_default().into_iter().map(|found| resource(found.0.0)).collect(),
     })
 }
 
 /// The best id there is of a finding that cannot be read.
 pub(super) fn spare_id(finding: &Value) -> Option<&str> {
-    let text = |path| wire::text(finding, path).ok().flatten();
-    text("Id").or_else(|| text("ProductFields.aws/securityhub/FindingId"))
+    wire::first_text(finding, &["/Id", "/ProductFields/aws~1securityhub~1FindingId"])
 }
 
-/// A resource that is not of the expected form is one of no type: it is nobody.
-fn resource(resource: &Value) -> Resource<'_> {
-    let text = |path| wire::text(resource, path).ok().flatten();
+fn resource(found: AsffResource) -> Resource {
+    let user = found.details.0.0.aws_iam_user.0.0;
     Resource {
-        kind: text("Type").unwrap_or_default(),
-        ids: text("Id").into_iter().collect(),
-        user_name: text("Details.AwsIamUser.UserName"),
-        user_id: text("Details.AwsIamUser.UserId"),
+        kind: found.r#type.0.0.unwrap_or_default(),
+        ids: found.id.0.0.into_iter().collect(),
+        user_name: user.user_name.0.0,
+        user_id: user.user_id.0.0,
+        owner: None,
     }
 }
 
@@ -157,11 +186,13 @@ mod tests {
             place = &mut place[step];
         }
         place[last] = value.clone();
-        let objection = match report(&finding) {
-            Ok(report) => report.state?,
+        let objection = match statement(&finding) {
+            Ok(Statement { check: Check::Other(detail), .. }) => Objection::new(IgnoredReason::NotFailed, detail),
+            Ok(Statement { check: Check::NotSaid, .. }) => Objection::new(IgnoredReason::NotFailed, "not said"),
+            Ok(statement) => statement.state?,
             Err(objection) => objection,
         };
-        Some((objection.reason, objection.detail.unwrap()))
+        Some((objection.reason, objection.detail))
     }
 
     #[test]
@@ -178,7 +209,6 @@ mod tests {
             ("approximateArrivalTimestamp", json!(1_795_161_600.123)),
             ("Compliance.SecurityControlParameters", json!("none")),
             ("GeneratorId", json!(null)),
-            ("AwsAccountId", json!(null)),
         ] {
             assert_eq!(objection(path, &value), None, "{path} {value}");
         }
@@ -208,32 +238,40 @@ mod tests {
         for (path, value, detail) in [
             ("Id", json!(null), "Id is missing"),
             ("Id", json!(""), "Id is missing"),
-            ("Id", json!(7), "Id is a number, not a string"),
+            ("Id", json!(7), "Id must not be a number"),
             ("ProductArn", json!(null), "ProductArn is missing"),
-            ("Compliance", json!("FAILED"), "Compliance is a string, not an object"),
-            ("Compliance.Status", json!(true), "Compliance.Status is true or false, not a string"),
-            ("Workflow", json!("NEW"), "Workflow is a string, not an object"),
-            ("ProductFields", json!([]), "ProductFields is a list, not an object"),
-            ("Resources", json!({}), "Resources is an object, not a list"),
-            ("AwsAccountId", json!(123_456_789_012_u64), "AwsAccountId is a number, not a string"),
+            ("AwsAccountId", json!(null), "AwsAccountId is missing"),
+            ("AwsAccountId", json!("hunter2"), "AwsAccountId is not 12 digits"),
+            ("AwsAccountId", json!(123_456_789_012_u64), "AwsAccountId must not be a number"),
+            ("GeneratorId", json!({ "hunter2": 1 }), "GeneratorId must not be an object"),
+            ("Compliance", json!("FAILED"), "Compliance must not be a string"),
+            ("Compliance", json!(["FAILED"]), "Compliance must not be a list"),
+            ("Compliance.Status", json!(true), "Compliance.Status must not be true or false"),
+            ("Workflow", json!("NEW"), "Workflow must not be a string"),
+            ("ProductFields", json!([]), "ProductFields must not be a list"),
+            (
+                "ProductFields.aws/config/ConfigRuleName",
+                json!(["hunter2"]),
+                "ProductFields.aws/config/ConfigRuleName must not be a list",
+            ),
+            ("Resources", json!({}), "Resources must not be an object"),
         ] {
             let found = objection(path, &value);
             assert_eq!(found, Some((IgnoredReason::Malformed, detail.to_owned())), "{path} {value}");
         }
-        assert_eq!(report(&json!("hunter2")).unwrap_err().detail.unwrap(), "it is a string, not an object");
+        assert_eq!(statement(&json!("hunter2")).unwrap_err().detail, "it must not be a string");
+        assert_eq!(statement(&json!(["hunter2"])).unwrap_err().detail, "it must not be a list");
     }
 
     #[test]
     fn the_reference_holds_what_an_update_needs() {
         let mut finding = finding();
-        finding["Region"] = json!("us-east-1");
         finding["Workflow"] = json!({ "Status": "NOTIFIED" });
         assert_eq!(
-            report(&finding).unwrap().reference,
+            statement(&finding).unwrap().reference,
             FindingRef::Asff {
                 id: "finding-1".to_owned(),
                 product_arn: "arn:aws:securityhub:us-east-1::product/aws/config".to_owned(),
-                region: Some("us-east-1".to_owned()),
                 workflow: Workflow::Notified,
             }
         );
@@ -251,10 +289,32 @@ mod tests {
     #[test]
     fn resources_of_the_wrong_form_are_nobody() {
         let mut finding = finding();
-        finding["Resources"] =
-            json!([null, "x", { "Type": 1 }, { "Type": "AwsIamUser", "Id": "alice", "Details": "none" }]);
-        let report = report(&finding).unwrap();
-        let kinds: Vec<_> = report.resources.iter().map(|resource| (resource.kind, resource.ids.clone())).collect();
-        assert_eq!(kinds, [("", vec![]), ("", vec![]), ("", vec![]), ("AwsIamUser", vec!["alice"])]);
+        finding["Resources"] = json!([null, "x", ["AwsIamUser", "bob"], { "Type": 1 }, { "Type": "AwsIamUser", "Id": "alice", "Details": "none" }]);
+        let resources = statement(&finding).unwrap().resources;
+        let kinds: Vec<_> = resources.iter().map(|resource| (&*resource.kind, resource.ids.join(" "))).collect();
+        let nobody = || ("", String::new());
+        assert_eq!(kinds, [nobody(), nobody(), nobody(), nobody(), ("AwsIamUser", "alice".to_owned())]);
+    }
+
+    #[test]
+    fn details_that_cannot_be_read_do_not_hide_those_that_can() {
+        let mut finding = finding();
+        let details = json!({ "AwsIamUser": { "UserName": ["alice"], "UserId": "AIDACKCEVSQ6C2EXAMPLE" } });
+        finding["Resources"][0]["Details"] = details;
+        let resource = &statement(&finding).unwrap().resources[0];
+        assert_eq!((resource.user_name.as_deref(), resource.user_id.as_deref()), (None, Some("AIDACKCEVSQ6C2EXAMPLE")));
+    }
+
+    #[test]
+    fn a_state_is_repeated_only_if_it_is_documented() {
+        for (path, value, detail) in [
+            ("Compliance.Status", json!("PASSED"), "Compliance.Status is `PASSED`"),
+            ("Compliance.Status", json!("hunter2"), "Compliance.Status is none of the documented ones"),
+            ("RecordState", json!("hunter2"), "RecordState is none of the documented ones"),
+            ("Workflow", json!({ "Status": "NOTIFIED" }), "Workflow.Status is `NOTIFIED`"),
+            ("Workflow", json!({ "Status": "hunter2" }), "Workflow.Status is none of the documented ones"),
+        ] {
+            assert_eq!(objection(path, &value).map(|(_, detail)| detail), Some(detail.to_owned()));
+        }
     }
 }

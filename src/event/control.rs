@@ -11,18 +11,17 @@
 //! without the version of its standard: 1.8 is "number" in CIS v1.2.0, "length"
 //! in v1.4.0 and "reuse" in v5.0.0.
 
-use std::fmt;
 use std::ops::RangeInclusive;
 
-use serde_json::Value;
+use serde::Deserialize;
 
 use crate::account::password_policy::Requirement;
 
-use super::wire;
+use super::wire::{Lenient, Object, Text};
 
 /// A security control whose resource is the account's password policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Control {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Control {
     /// IAM.7: strong configurations, adjustable by parameters.
     Iam7,
     /// IAM.10: strong configurations as PCI DSS v3.2.1 has them.
@@ -46,22 +45,19 @@ pub enum Control {
 use Control::{Iam7, Iam10, Iam11, Iam12, Iam13, Iam14, Iam15, Iam16, Iam17};
 
 impl Control {
-    /// Every control there is here.
-    pub const ALL: [Self; 9] = [Iam7, Iam10, Iam11, Iam12, Iam13, Iam14, Iam15, Iam16, Iam17];
-
-    /// The id of the control across standards, such as `IAM.7`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Iam7 => "IAM.7",
-            Iam10 => "IAM.10",
-            Iam11 => "IAM.11",
-            Iam12 => "IAM.12",
-            Iam13 => "IAM.13",
-            Iam14 => "IAM.14",
-            Iam15 => "IAM.15",
-            Iam16 => "IAM.16",
-            Iam17 => "IAM.17",
+    /// The control of this id, which is the same in all standards.
+    fn from_id(id: &str) -> Option<Self> {
+        match id {
+            "IAM.7" => Some(Iam7),
+            "IAM.10" => Some(Iam10),
+            "IAM.11" => Some(Iam11),
+            "IAM.12" => Some(Iam12),
+            "IAM.13" => Some(Iam13),
+            "IAM.14" => Some(Iam14),
+            "IAM.15" => Some(Iam15),
+            "IAM.16" => Some(Iam16),
+            "IAM.17" => Some(Iam17),
+            _ => None,
         }
     }
 
@@ -70,8 +66,7 @@ impl Control {
     /// Only IAM.7 takes parameters; they are read from `parameters`, and one
     /// that is missing, empty, repeated or out of its documented range counts
     /// as not set, which leaves the control's default.
-    #[must_use]
-    pub fn requirement(self, parameters: &Parameters) -> Requirement {
+    pub(super) fn requirement(self, parameters: &Parameters) -> Requirement {
         let nothing = Requirement::default();
         match self {
             // https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-7
@@ -104,16 +99,6 @@ impl Control {
             Iam16 => Requirement { reuse_prevention: Some(24), ..nothing },
             Iam17 => Requirement { max_age_days: Some(90), ..nothing },
         }
-    }
-
-    fn from_id(id: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|control| control.as_str() == id)
-    }
-}
-
-impl fmt::Display for Control {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 
@@ -165,28 +150,29 @@ const CONTROL_TOWER_PREFIX: &str = "CT.";
 const PCI_POLICY_RULE: &str = "PCI.IAM.8";
 
 /// Where a finding may name its control, from what decides to what is left.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Claims<'a> {
+#[derive(Debug, Clone, Default)]
+pub(super) struct Claims {
     /// `Compliance.SecurityControlId`, `compliance.control`.
-    pub(super) security_control: Option<&'a str>,
+    pub(super) security_control: Option<String>,
     /// `ProductFields.ControlId`, else `ProductFields.RuleId`.
-    pub(super) rule: Option<&'a str>,
+    pub(super) rule: Option<String>,
     /// `GeneratorId`, `metadata.product.feature.uid`.
-    pub(super) generator: Option<&'a str>,
+    pub(super) generator: Option<String>,
     /// `ProductFields.StandardsControlArn`.
-    pub(super) standards_control_arn: Option<&'a str>,
+    pub(super) standards_control_arn: Option<String>,
 }
 
-impl Claims<'_> {
+impl Claims {
     /// The control that the finding is about, if it is one of ours. The first
     /// claim that is there decides: one that names another control is not
     /// overruled by a later one.
     pub(super) fn control(&self) -> Option<Control> {
-        if let Some(id) = self.security_control {
+        if let Some(id) = &self.security_control {
             return Control::from_id(id);
         }
-        let Some(rule) = self.rule else {
-            let (standard, rule) = rule_of(self.generator?)?;
+        let generator = self.generator.as_deref().and_then(rule_of);
+        let Some(rule) = self.rule.as_deref() else {
+            let (standard, rule) = generator?;
             return look_up(standard, rule);
         };
         if rule == PCI_POLICY_RULE {
@@ -196,14 +182,24 @@ impl Claims<'_> {
             return Some(control);
         }
         // A bare number: only another field can say of which standard and version.
-        let standard_of = |claim: Option<&str>| Some(rule_of(claim?)?.0.to_owned());
-        let standard = standard_of(self.generator).or_else(|| standard_of(self.standards_control_arn))?;
-        look_up(&standard, rule)
+        let (standard, _) = generator.or_else(|| rule_of(self.standards_control_arn.as_deref()?))?;
+        look_up(standard, rule)
     }
 
-    /// The claim that decides, as it stands.
-    pub(super) fn named(&self) -> Option<&str> {
-        self.security_control.or(self.rule).or(self.generator)
+    /// What the finding is about instead, in words for a message. Only the id of
+    /// a control, such as `IAM.8`, is repeated.
+    pub(super) fn told(&self) -> String {
+        let claim = self.security_control.as_deref().or(self.rule.as_deref()).or(self.generator.as_deref());
+        let Some(claim) = claim else { return "it names no control".to_owned() };
+        let id = claim.rsplit('/').next().unwrap_or(claim);
+        let is_id = id.len() <= 32
+            && id.rsplit_once('.').is_some_and(|(service, number)| {
+                let is_service = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'.';
+                !number.is_empty()
+                    && number.bytes().all(|byte| byte.is_ascii_digit())
+                    && service.bytes().all(|byte| is_service(byte) || byte.is_ascii_lowercase())
+            });
+        if is_id { format!("it is about `{id}`") } else { "it is about something else".to_owned() }
     }
 }
 
@@ -230,27 +226,29 @@ fn rule_of(name: &str) -> Option<(&str, &str)> {
     resource.strip_prefix("control/")?.rsplit_once('/')
 }
 
-/// The parameters with which a control was checked: names, each with its texts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Parameters(Vec<(String, Vec<String>)>);
+/// The parameters with which a control was checked. What cannot be read of them
+/// counts as not set.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Parameters(Lenient<Vec<Lenient<Object<Parameter>>>>);
+
+/// `{"Name": "…", "Value": ["…"]}` in ASFF, `{"name": "…", "values": ["…"]}` in
+/// OCSF.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Parameter {
+    #[serde(alias = "Name")]
+    name: Text,
+    #[serde(alias = "Value")]
+    values: Vec<String>,
+}
 
 impl Parameters {
-    /// Reads `[{"<name>": "…", "<values>": ["…"]}]`; what is not of this form
-    /// counts as not set.
-    pub(super) fn read(list: &[Value], name: &str, values: &str) -> Self {
-        let read = |entry: &Value| {
-            let name = wire::text(entry, name).ok()??.to_owned();
-            let values = wire::list(entry, values).ok()?;
-            Some((name, values.iter().filter_map(Value::as_str).map(str::to_owned).collect()))
-        };
-        Self(list.iter().filter_map(read).collect())
-    }
-
     /// The one value of the parameter; none if there are several.
     fn value(&self, name: &str) -> Option<&str> {
-        let mut named = self.0.iter().filter(|(candidate, _)| candidate == name);
+        let mut named = self.0.iter().filter(|parameter| parameter.name.as_deref() == Some(name));
         match (named.next(), named.next()) {
-            (Some((_, values)), None) => match &values[..] {
+            (Some(parameter), None) => match &parameter.values[..] {
                 [value] => Some(value.trim()),
                 _ => None,
             },
@@ -277,16 +275,16 @@ impl Parameters {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     fn generator(name: &str) -> Option<Control> {
-        Claims { generator: Some(name), ..Claims::default() }.control()
+        Claims { generator: Some(name.to_owned()), ..Claims::default() }.control()
     }
 
     fn parameters(list: &Value) -> Parameters {
-        Parameters::read(list.as_array().unwrap(), "Name", "Value")
+        Parameters::deserialize(list).unwrap()
     }
 
     fn iam7(list: &Value) -> Requirement {
@@ -363,18 +361,15 @@ mod tests {
 
     #[test]
     fn the_control_id_across_standards_decides_alone() {
-        let claims = |id| Claims {
-            security_control: Some(id),
-            rule: Some("IAM.7"),
-            generator: Some("security-control/IAM.7"),
+        let claims = |id: &str| Claims {
+            security_control: Some(id.to_owned()),
+            rule: Some("IAM.7".to_owned()),
+            generator: Some("security-control/IAM.7".to_owned()),
             ..Claims::default()
         };
         assert_eq!(claims("IAM.15").control(), Some(Iam15));
         for other in ["IAM.8", "IAM.70", "S3.1", "CT.IAM.7", "[IAM.7]"] {
             assert_eq!(claims(other).control(), None, "{other}");
-        }
-        for control in Control::ALL {
-            assert_eq!(claims(control.as_str()).control(), Some(control));
         }
     }
 
@@ -388,7 +383,8 @@ mod tests {
             ("IAM.8", "security-control/IAM.7", None),
             ("CT.CT.IAM.7", "service-managed-aws-control-tower/v/1.0.0/IAM.7", None),
         ] {
-            let claims = Claims { rule: Some(rule), generator: Some(generator), ..Claims::default() };
+            let [rule_id, generator_id] = [rule, generator].map(|text| Some(text.to_owned()));
+            let claims = Claims { rule: rule_id, generator: generator_id, ..Claims::default() };
             assert_eq!(claims.control(), control, "{rule} {generator}");
         }
     }
@@ -409,8 +405,10 @@ mod tests {
             ("1.10", None, Some(arn), Some(Iam16)),
             ("1.8", Some("security-control/IAM.14"), None, None),
         ] {
-            let claims = Claims { rule: Some(rule), generator, standards_control_arn, ..Claims::default() };
-            assert_eq!(claims.control(), control, "{rule} {generator:?} {standards_control_arn:?}");
+            let [rule, generator, standards_control_arn] =
+                [Some(rule), generator, standards_control_arn].map(|text| text.map(str::to_owned));
+            let claims = Claims { rule, generator, standards_control_arn, ..Claims::default() };
+            assert_eq!(claims.control(), control, "{claims:?}");
         }
     }
 
@@ -471,7 +469,7 @@ mod tests {
             (Iam16, Requirement { reuse_prevention: Some(24), ..nothing.clone() }),
             (Iam17, Requirement { max_age_days: Some(90), ..nothing.clone() }),
         ] {
-            assert_eq!(control.requirement(&given), asked, "{control}");
+            assert_eq!(control.requirement(&given), asked, "{control:?}");
         }
     }
 
@@ -480,5 +478,38 @@ mod tests {
         let asked = Iam10.requirement(&Parameters::default());
         assert!(asked.uppercase && asked.lowercase && asked.numbers && !asked.symbols);
         assert_eq!((asked.minimum_length, asked.reuse_prevention, asked.max_age_days), (Some(7), Some(4), Some(90)));
+    }
+
+    #[test]
+    fn of_another_finding_only_the_id_of_a_control_is_told() {
+        let generator = |text: &str| Claims { generator: Some(text.to_owned()), ..Claims::default() }.told();
+        for (text, told) in [
+            ("security-control/IAM.8", "it is about `IAM.8`"),
+            ("service-managed-aws-control-tower/v/1.0.0/CT.IAM.3", "it is about `CT.IAM.3`"),
+            ("aws-foundational-security-best-practices/v/1.0.0/CodeBuild.2", "it is about `CodeBuild.2`"),
+            ("hunter2", "it is about something else"),
+            ("prowler-check18", "it is about something else"),
+            ("", "it is about something else"),
+        ] {
+            assert_eq!(generator(text), told);
+        }
+        assert_eq!(Claims::default().told(), "it names no control");
+    }
+
+    #[test]
+    fn parameters_of_any_other_form_are_not_set() {
+        for list in [
+            json!(null),
+            json!("none"),
+            json!({ "Name": "MaxPasswordAge", "Value": ["30"] }),
+            json!([["MaxPasswordAge", ["30"]]]),
+            json!([{ "Name": "MaxPasswordAge", "Value": [30] }]),
+            json!([{ "Name": "MaxPasswordAge", "Value": ["30", 1] }]),
+            json!([{ "Name": "MaxPasswordAge", "name": "MaxPasswordAge", "Value": ["30"] }]),
+        ] {
+            assert_eq!(parameters(&list).number("MaxPasswordAge", 1..=90), None::<u16>, "{list}");
+        }
+        let ocsf = json!([1, { "name": "MaxPasswordAge", "values": ["30"], "more": 1 }]);
+        assert_eq!(parameters(&ocsf).number("MaxPasswordAge", 1..=90), Some(30));
     }
 }

@@ -1,20 +1,16 @@
 //! What an event comes wrapped in: that of an event bus, an SQS batch, or nothing.
 
-use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::Unsupported;
-use super::wire::{excerpt, kind, list};
+use super::manual;
+use super::wire::{self, Lenient, Object, Text, kind, name};
 
 /// The only `source` whose events are taken. Nobody but AWS can send events
 /// with a source that begins with `aws.`
 /// ([PutEvents](https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html)).
 const SOURCE: &str = "aws.securityhub";
-
-const EXPECTED: &str = "an event `Security Hub Findings - Imported`, `Findings Imported V2` or \
-    `Security Hub Findings - Custom Action` from `aws.securityhub`, an SQS batch, or an object \
-    whose `action` is `reset` or `sweep`";
 
 /// The events of Security Hub that carry findings
 /// ([CSPM](https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-cwe-event-formats.html),
@@ -30,11 +26,22 @@ pub(super) enum DetailType {
     CustomAction,
 }
 
+/// The names of these events, and of the one that carries no findings.
+const IMPORTED: &str = "Security Hub Findings - Imported";
+const IMPORTED_V2: &str = "Findings Imported V2";
+const CUSTOM_ACTION: &str = "Security Hub Findings - Custom Action";
+const INSIGHT_RESULTS: &str = "Security Hub Insight Results";
+
 /// An event out of its wrapping.
 #[derive(Debug)]
 pub(super) enum Envelope<'a> {
     /// Findings that Security Hub sent.
-    Findings(DetailType, &'a [Value]),
+    Findings {
+        detail_type: DetailType,
+        /// The event's `id`, if it is a text and not empty.
+        event_id: Option<&'a str>,
+        findings: &'a [Value],
+    },
     /// Messages of an SQS queue.
     Messages(Vec<Message>),
     /// An object of none of AWS's forms.
@@ -49,10 +56,10 @@ pub(super) struct Message {
 }
 
 /// Tells what an event is by what only its kind has: `Records`, or `source` and
-/// `detail-type`. Nothing else of an envelope is looked at; an event without an
-/// `id` or with a strange `time` is as good as any.
+/// `detail-type`. Of the rest of an envelope only `id` is looked at; an event
+/// without one or with a strange `time` is as good as any.
 pub(super) fn open(event: &Value) -> Result<Envelope<'_>, Unsupported> {
-    let Value::Object(fields) = event else { return Err(Unsupported::new(EXPECTED, kind(event))) };
+    let Value::Object(fields) = event else { return Err(Unsupported::new(expected(), kind(event))) };
     if fields.contains_key("Records") {
         return messages(event).map(Envelope::Messages);
     }
@@ -62,58 +69,86 @@ pub(super) fn open(event: &Value) -> Result<Envelope<'_>, Unsupported> {
     Ok(Envelope::Bare(fields))
 }
 
+fn expected() -> String {
+    format!(
+        "an event `{IMPORTED}`, `{IMPORTED_V2}` or `{CUSTOM_ACTION}` from `{SOURCE}`, an SQS batch, or an object \
+         whose `action` is {}",
+        manual::ACTIONS
+    )
+}
+
 /// The objection to a [`Envelope::Bare`] that nobody can use.
 pub(super) fn unknown(fields: &Map<String, Value>) -> Unsupported {
-    let names: Vec<_> = fields.keys().take(5).map(|name| excerpt(name)).collect();
+    let names: Vec<_> = fields.keys().take(5).map(|field| name(field)).collect();
     let found = match (names.is_empty(), fields.len() > names.len()) {
         (true, _) => "an empty object".to_owned(),
         (false, false) => format!("an object with {}", names.join(", ")),
         (false, true) => format!("an object with {} and more", names.join(", ")),
     };
-    Unsupported::new(EXPECTED, found)
+    Unsupported::new(expected(), found)
 }
 
 fn security_hub(event: &Value) -> Result<Envelope<'_>, Unsupported> {
-    let told = |field: &str| match event.get(field) {
-        Some(Value::String(text)) => excerpt(text),
-        Some(other) => kind(other).to_owned(),
-        None => "nothing".to_owned(),
-    };
-    let detail_type = match (event.get("source"), event.get("detail-type").and_then(Value::as_str)) {
-        (Some(Value::String(source)), Some(detail_type)) if source == SOURCE => match detail_type {
-            "Security Hub Findings - Imported" => Some(DetailType::Imported),
-            "Findings Imported V2" => Some(DetailType::ImportedV2),
-            "Security Hub Findings - Custom Action" => Some(DetailType::CustomAction),
-            _ => None,
-        },
+    let text = |field: &str| event.get(field).and_then(Value::as_str);
+    let (source, name) = (text("source"), text("detail-type"));
+    let detail_type = match name {
+        _ if source != Some(SOURCE) => None,
+        Some(IMPORTED) => Some(DetailType::Imported),
+        Some(IMPORTED_V2) => Some(DetailType::ImportedV2),
+        Some(CUSTOM_ACTION) => Some(DetailType::CustomAction),
         _ => None,
     };
     let Some(detail_type) = detail_type else {
-        return Err(Unsupported::new(EXPECTED, format!("{} from {}", told("detail-type"), told("source"))));
+        let known = [IMPORTED, IMPORTED_V2, CUSTOM_ACTION, INSIGHT_RESULTS];
+        let name =
+            name.filter(|name| known.contains(name)).map_or("another event".to_owned(), |name| format!("`{name}`"));
+        let source = if source == Some(SOURCE) { format!("`{SOURCE}`") } else { "another source".to_owned() };
+        return Err(Unsupported::new(expected(), format!("{name} from {source}")));
     };
+    let event_id = text("id").filter(|id| !id.is_empty());
     match event.pointer("/detail/findings") {
-        Some(Value::Array(findings)) => Ok(Envelope::Findings(detail_type, findings)),
+        Some(Value::Array(findings)) => Ok(Envelope::Findings { detail_type, event_id, findings }),
         Some(other) => Err(Unsupported::new("a list in `detail.findings`", kind(other))),
         None => Err(Unsupported::new("a list in `detail.findings`", "nothing")),
     }
+}
+
+/// What is needed of a batch.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Batch {
+    records: Option<Vec<Object<Record>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Record {
+    message_id: Text,
+    event_source: Text,
+    /// Anything but a text fails this message alone.
+    body: Lenient<Text>,
 }
 
 /// A batch of which some record is not a message of SQS is not answered at all:
 /// the answer could not name that record.
 fn messages(event: &Value) -> Result<Vec<Message>, Unsupported> {
     const EXPECTED: &str = "`Records` of SQS messages (`eventSource` `aws:sqs`), each with a `messageId`";
-    let is_empty = list(event, "Records").is_ok_and(<[Value]>::is_empty);
-    if is_empty {
-        return Err(Unsupported::new(EXPECTED, "none"));
+    let unsupported = |found: &str| Unsupported::new(EXPECTED, found);
+    let batch: Batch = wire::read(event).map_err(|_| unsupported("records of another form"))?;
+    let records = batch.records.unwrap_or_default();
+    if records.is_empty() {
+        return Err(unsupported("none"));
     }
-    let batch = SqsEvent::deserialize(event).map_err(|_| Unsupported::new(EXPECTED, "records of another form"))?;
-    let message = |message: SqsMessage| match (message.event_source.as_deref(), message.message_id) {
-        (Some("aws:sqs"), Some(id)) if !id.is_empty() => Ok(Message { id, body: message.body }),
-        (Some("aws:sqs"), _) => Err(Unsupported::new(EXPECTED, "one without `messageId`")),
-        (Some(other), _) => Err(Unsupported::new(EXPECTED, format!("one from {}", excerpt(other)))),
-        (None, _) => Err(Unsupported::new(EXPECTED, "one without `eventSource`")),
+    let message = |record: Object<Record>| {
+        let Record { message_id, event_source, body } = record.0;
+        match (event_source.as_deref(), message_id.0) {
+            (Some("aws:sqs"), Some(id)) => Ok(Message { id, body: body.0.0 }),
+            (Some("aws:sqs"), None) => Err(unsupported("one without `messageId`")),
+            (Some(_), _) => Err(unsupported("one from another source")),
+            (None, _) => Err(unsupported("one without `eventSource`")),
+        }
     };
-    batch.records.into_iter().map(message).collect()
+    records.into_iter().map(message).collect()
 }
 
 #[cfg(test)]
@@ -138,49 +173,60 @@ mod tests {
             ("Security Hub Findings - Custom Action", DetailType::CustomAction),
         ] {
             let event = security_hub_event(name);
-            let Ok(Envelope::Findings(detail_type, findings)) = open(&event) else { panic!("{name}") };
+            let Ok(Envelope::Findings { detail_type, findings, .. }) = open(&event) else { panic!("{name}") };
             assert_eq!((detail_type, findings.len()), (expected, 2));
         }
     }
 
     #[test]
     fn the_rest_of_an_envelope_does_not_matter() {
-        let mut event = security_hub_event("Findings Imported V2");
+        let mut event = security_hub_event(IMPORTED_V2);
         event["time"] = json!("yesterday");
-        event["id"] = json!(7);
         event["account"] = json!(null);
         event["resources"] = json!("none");
-        assert!(matches!(open(&event), Ok(Envelope::Findings(..))));
+        assert!(matches!(open(&event), Ok(Envelope::Findings { .. })));
     }
 
     #[test]
-    fn any_other_event_is_refused_by_its_name() {
-        for name in [
-            "Security Hub Insight Results",
-            "Security Hub Findings",
-            "security hub findings - imported",
-            "Security Hub Findings - Imported ",
-            "",
+    fn the_id_is_taken_as_it_stands_if_it_is_a_text_and_not_empty() {
+        let long = "x".repeat(500);
+        for (id, expected) in [
+            (json!("55b03236-7c4e"), Some("55b03236-7c4e")),
+            (json!(" "), Some(" ")),
+            (json!(long), Some(&*long)),
+            (json!(""), None),
+            (json!(7), None),
+            (json!(null), None),
+            (json!(["x"]), None),
         ] {
-            let told = problem(&security_hub_event(name));
-            assert_eq!(told, format!("expected {EXPECTED}, found `{name}` from `aws.securityhub`"));
+            let mut event = security_hub_event(CUSTOM_ACTION);
+            event["id"] = id;
+            let Ok(Envelope::Findings { event_id, .. }) = open(&event) else { panic!() };
+            assert_eq!(event_id, expected);
         }
+    }
+
+    #[test]
+    fn any_other_event_is_refused_and_its_name_told_if_it_is_security_hubs() {
+        let hub = |name: &str| json!({ "source": SOURCE, "detail-type": name, "detail": { "findings": [] } });
         for (event, found) in [
-            (json!({ "source": "aws.config" }), "nothing from `aws.config`"),
+            (hub(INSIGHT_RESULTS), "`Security Hub Insight Results` from `aws.securityhub`"),
+            (hub("Security Hub Findings"), "another event from `aws.securityhub`"),
+            (hub("security hub findings - imported"), "another event from `aws.securityhub`"),
+            (hub("Security Hub Findings - Imported "), "another event from `aws.securityhub`"),
+            (hub(""), "another event from `aws.securityhub`"),
+            (hub("hunter2"), "another event from `aws.securityhub`"),
+            (json!({ "source": "aws.config" }), "another event from another source"),
             (
                 json!({ "source": "my.app", "detail-type": "Findings Imported V2", "detail": { "findings": [] } }),
-                "`Findings Imported V2` from `my.app`",
+                "`Findings Imported V2` from another source",
             ),
-            (json!({ "source": 1, "detail-type": [] }), "a list from a number"),
-            (
-                json!({ "source": "aws.events", "detail-type": "Scheduled Event" }),
-                "`Scheduled Event` from `aws.events`",
-            ),
+            (json!({ "source": 1, "detail-type": [] }), "another event from another source"),
             (json!("hunter2"), "a string"),
             (json!(null), "null"),
             (json!([{}]), "a list"),
         ] {
-            assert_eq!(problem(&event), format!("expected {EXPECTED}, found {found}"), "{event}");
+            assert_eq!(problem(&event), format!("expected {}, found {found}", expected()), "{event}");
         }
     }
 
@@ -199,10 +245,11 @@ mod tests {
         let event = json!({ "Records": [
             { "messageId": "1", "eventSource": "aws:sqs", "body": "{}", "attributes": { "SentTimestamp": "1" } },
             { "messageId": "2", "eventSource": "aws:sqs", "attributes": null },
+            { "messageId": "3", "eventSource": "aws:sqs", "attributes": 7, "body": { "action": "sweep" } },
         ] });
         let Ok(Envelope::Messages(messages)) = open(&event) else { panic!() };
         let messages: Vec<_> = messages.iter().map(|message| (&*message.id, message.body.as_deref())).collect();
-        assert_eq!(messages, [("1", Some("{}")), ("2", None)]);
+        assert_eq!(messages, [("1", Some("{}")), ("2", None), ("3", None)]);
     }
 
     #[test]
@@ -212,12 +259,14 @@ mod tests {
             (json!(null), "none"),
             (json!("hunter2"), "records of another form"),
             (json!([1]), "records of another form"),
-            (json!([{ "eventSource": "aws:s3", "messageId": "1" }]), "one from `aws:s3`"),
+            (json!([["1", "aws:sqs", "{}"]]), "records of another form"),
+            (json!([{ "messageId": 1, "eventSource": "aws:sqs" }]), "records of another form"),
+            (json!([{ "eventSource": "aws:s3", "messageId": "1" }]), "one from another source"),
             (json!([{ "EventSource": "aws:sns", "Sns": {} }]), "one without `eventSource`"),
             (json!([{ "eventSource": "aws:sqs", "body": "{}" }]), "one without `messageId`"),
             (
                 json!([{ "eventSource": "aws:sqs", "messageId": "1" }, { "eventSource": "aws:kinesis" }]),
-                "one from `aws:kinesis`",
+                "one from another source",
             ),
         ] {
             let told = problem(&json!({ "Records": records }));

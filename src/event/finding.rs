@@ -2,14 +2,14 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 use crate::account::password_policy::Requirement;
 use crate::identity::{AccountId, UserId, UserName};
 
-use super::control::Control;
-
 /// One finding of an event, judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Screened {
+pub(crate) enum Screened {
     /// It asks for something that this function does.
     Wanted(Finding),
     /// It is passed over, for the reason given.
@@ -21,25 +21,24 @@ pub enum Screened {
 /// It is a reason to look, never a proof: whether a password is too old or a
 /// policy too weak is read from IAM before anything is changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// The finding's id as its product gave it: ASFF `Id`, OCSF `finding_info.uid`.
-    pub id: String,
+    pub(crate) id: String,
     /// What it takes to record the outcome in Security Hub.
-    pub reference: FindingRef,
+    pub(crate) reference: FindingRef,
     /// What it asks for.
-    pub ask: Ask,
+    pub(crate) ask: Ask,
 }
 
-/// What a finding asks for.
+/// What a finding asks for. Every account in it is the finding's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ask {
-    /// A stronger password policy for an account.
+pub(crate) enum Ask {
+    /// A stronger password policy for an account. Only Security Hub's own
+    /// findings ask for it.
     Policy {
         /// The account whose policy is judged.
         account_id: AccountId,
-        /// The control that judged it.
-        control: Control,
-        /// What the control asks of the policy.
+        /// What the finding's control asks of the policy.
         requirement: Requirement,
     },
     /// New passwords for those of these users whose password is too old.
@@ -47,7 +46,8 @@ pub enum Ask {
         /// The users, each once, in the finding's order. Never empty.
         users: Vec<UserRef>,
         /// The age that the finding's control allows, 1 to 1095 days, where its
-        /// parameters say so (`MaxPasswordAge`).
+        /// parameters say so (`MaxPasswordAge`). Only Security Hub's own findings
+        /// carry one.
         max_age_days: Option<u16>,
     },
     /// New passwords for these users, however fresh theirs are: a person
@@ -59,8 +59,8 @@ pub enum Ask {
 }
 
 /// A user as an event names them. Whether they exist only IAM can say.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum UserRef {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum UserRef {
     /// A user known by name.
     Named {
         /// The account of the user.
@@ -84,8 +84,7 @@ pub enum UserRef {
 
 impl UserRef {
     /// The account of the user.
-    #[must_use]
-    pub fn account_id(&self) -> &AccountId {
+    pub(crate) fn account_id(&self) -> &AccountId {
         match self {
             Self::Named { account_id, .. } | Self::Identified { account_id, .. } | Self::Root { account_id } => {
                 account_id
@@ -95,13 +94,17 @@ impl UserRef {
 
     /// Whether both mean one user: names are compared as IAM compares them.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.account_id() == other.account_id()
-            && match (self, other) {
-                (Self::Named { name: ours, .. }, Self::Named { name: theirs, .. }) => ours.key() == theirs.key(),
-                (Self::Identified { id: ours, .. }, Self::Identified { id: theirs, .. }) => ours == theirs,
-                (Self::Root { .. }, Self::Root { .. }) => true,
-                _ => false,
-            }
+        self.key() == other.key()
+    }
+
+    /// What is the same for two references exactly if they mean one user.
+    pub(crate) fn key(&self) -> String {
+        let account = self.account_id();
+        match self {
+            Self::Named { name, .. } => format!("{account}/name/{}", name.key()),
+            Self::Identified { id, .. } => format!("{account}/id/{id}"),
+            Self::Root { .. } => format!("{account}/root"),
+        }
     }
 }
 
@@ -111,15 +114,13 @@ impl UserRef {
 /// [`BatchUpdateFindings`]: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchUpdateFindings.html
 /// [`BatchUpdateFindingsV2`]: https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchUpdateFindingsV2.html
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FindingRef {
+pub(crate) enum FindingRef {
     /// A finding of Security Hub CSPM, in the AWS Security Finding Format.
     Asff {
         /// `Id`.
         id: String,
         /// `ProductArn`.
         product_arn: String,
-        /// `Region`, where the finding was made, if it says so.
-        region: Option<String>,
         /// `Workflow.Status`.
         workflow: Workflow,
     },
@@ -131,16 +132,14 @@ pub enum FindingRef {
         finding_uid: String,
         /// `metadata.product.uid`.
         product_uid: String,
-        /// `metadata.uid`, which names the finding alone, if it is there.
-        metadata_uid: Option<String>,
         /// `status_id`, or `status`.
         status: OcsfStatus,
     },
 }
 
 /// `Workflow.Status` of an ASFF finding: how far people are with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Workflow {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Workflow {
     /// `NEW`, or not said: findings of 2019 have no `Workflow`.
     New,
     /// `NOTIFIED`: the owner has been told.
@@ -155,8 +154,8 @@ pub enum Workflow {
 
 /// `status_id` of an
 /// [OCSF finding](https://schema.ocsf.io/1.6.0/classes/compliance_finding).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum OcsfStatus {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OcsfStatus {
     /// 1, `New`.
     New,
     /// 2, `In Progress`.
@@ -175,22 +174,23 @@ pub enum OcsfStatus {
 
 /// A finding that does not count.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ignored {
+pub(crate) struct Ignored {
     /// The finding's id as in [`Finding::id`]; of a finding without one, the
     /// next best there is, or `#` and its place in the event from 0.
-    pub id: String,
+    pub(crate) id: String,
     /// Why it does not count.
-    pub reason: IgnoredReason,
-    /// More on the reason, fit for a log: short, and with nothing of the
-    /// finding but names of fields, short states, account ids and ARNs.
-    pub detail: Option<String>,
+    pub(crate) reason: IgnoredReason,
+    /// More on the reason, fit for a log: at most 400 characters, and with
+    /// nothing of the finding but names of fields, documented words, control
+    /// ids, account ids and product ARNs.
+    pub(crate) detail: String,
 }
 
 /// Why a finding does not count, in the order in which it is looked for: of
 /// several reasons the first is given. Only what cannot be read at all is
 /// [`Malformed`](Self::Malformed) before anything else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum IgnoredReason {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IgnoredReason {
     /// Its check did not fail.
     NotFailed,
     /// It is kept as history only.
@@ -199,9 +199,11 @@ pub enum IgnoredReason {
     Suppressed,
     /// Its owner has been told, or it is resolved.
     AlreadyHandled,
-    /// It comes from a product whose findings anyone could have forged.
+    /// It comes from a product whose findings anyone could have forged, or from
+    /// one that speaks for another account.
     UntrustedProduct,
-    /// It is about something that this function does not deal with.
+    /// It is about something that this function does not deal with, or does not
+    /// take from this product.
     UnsupportedControl,
     /// It is not of the form that it must have, or names nobody to act upon.
     Malformed,
@@ -209,8 +211,7 @@ pub enum IgnoredReason {
 
 impl IgnoredReason {
     /// The reason as the answer has it, such as `not-failed`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::NotFailed => "not-failed",
             Self::Archived => "archived",
@@ -226,5 +227,11 @@ impl IgnoredReason {
 impl fmt::Display for IgnoredReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for IgnoredReason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }

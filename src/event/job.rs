@@ -23,7 +23,7 @@ const AGES: RangeInclusive<u16> = 1..=1095;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "job", rename_all = "lowercase", deny_unknown_fields)]
-pub enum Job {
+pub(crate) enum Job {
     /// A new password for one user, if theirs is still too old.
     Reset {
         /// The account of the user.

@@ -1,5 +1,5 @@
-//! Orders by hand or by a schedule: `{"action":"reset",…}` and
-//! `{"action":"sweep",…}`.
+//! Orders by hand or by a schedule: `{"action":"reset",…}`,
+//! `{"action":"sweep",…}` and `{"action":"adopt",…}`.
 //!
 //! A field that is not known is refused rather than passed over: a `dryrun` that
 //! went unread would change passwords.
@@ -9,30 +9,27 @@ use serde_json::{Map, Value};
 use crate::identity::{AccountId, Home};
 
 use super::finding::UserRef;
-use super::wire::{excerpt, kind};
-use super::{Request, ResetOrder, SweepOrder, Unsupported};
+use super::wire::{kind, name};
+use super::{AdoptOrder, Request, ResetOrder, SweepOrder, Unsupported};
 
 /// The name that the credential report gives the root user.
 const ROOT: &str = "<root_account>";
 
+/// What an `action` may be, in words for a message.
+pub(super) const ACTIONS: &str = "`reset`, `sweep` or `adopt`";
+
 /// Reads an order, which is an object with an `action`.
 pub(super) fn order(fields: &Map<String, Value>, home: &Home) -> Result<Request, Unsupported> {
+    let refused = |found: &str| Err(Unsupported::new(format!("an `action` of {ACTIONS}"), found));
     match fields.get("action") {
-        Some(Value::String(action)) if action == "reset" => reset(fields, home).map(Request::Reset),
-        Some(Value::String(action)) if action == "sweep" => sweep(fields, home).map(Request::Sweep),
-        Some(Value::String(action)) if action == "adopt" => {
-            let fields = Fields::of("an adoption", fields, &["account_id", "dry_run"])?;
-            let order = super::AdoptOrder { account_id: fields.account(home)?, dry_run: fields.flag("dry_run")? };
-            Ok(Request::Adopt(order))
-        }
-        found => {
-            let found = match found {
-                Some(Value::String(action)) => excerpt(action),
-                Some(other) => kind(other).to_owned(),
-                None => "nothing".to_owned(),
-            };
-            Err(Unsupported::new("an `action` of `reset` or `sweep`", found))
-        }
+        Some(Value::String(action)) => match &**action {
+            "reset" => reset(fields, home).map(Request::Reset),
+            "sweep" => sweep(fields, home).map(Request::Sweep),
+            "adopt" => adopt(fields, home).map(Request::Adopt),
+            _ => refused("another"),
+        },
+        Some(other) => refused(kind(other)),
+        None => refused("nothing"),
     }
 }
 
@@ -64,16 +61,21 @@ fn sweep(fields: &Map<String, Value>, home: &Home) -> Result<SweepOrder, Unsuppo
     })
 }
 
+fn adopt(fields: &Map<String, Value>, home: &Home) -> Result<AdoptOrder, Unsupported> {
+    let fields = Fields::of("an adoption", fields, &["account_id", "dry_run"])?;
+    Ok(AdoptOrder { account_id: fields.account(home)?, dry_run: fields.flag("dry_run")? })
+}
+
 /// The fields of an order, none of them unknown. `null` counts as not given.
 struct Fields<'a>(&'a Map<String, Value>);
 
 impl<'a> Fields<'a> {
     fn of(order: &str, fields: &'a Map<String, Value>, known: &[&str]) -> Result<Self, Unsupported> {
-        match fields.keys().find(|name| *name != "action" && !known.contains(&name.as_str())) {
+        match fields.keys().find(|field| *field != "action" && !known.contains(&field.as_str())) {
             None => Ok(Self(fields)),
             Some(unknown) => {
                 let expected = format!("only `action`, `{}` in {order}", known.join("`, `"));
-                Err(Unsupported::new(expected, excerpt(unknown)))
+                Err(Unsupported::new(expected, name(unknown)))
             }
         }
     }
@@ -191,11 +193,27 @@ mod tests {
     }
 
     #[test]
+    fn an_adoption_is_of_an_account() {
+        let plain = AdoptOrder { account_id: "123456789012".parse().unwrap(), dry_run: false };
+        for (event, order) in [
+            (json!({ "action": "adopt" }), plain.clone()),
+            (json!({ "action": "adopt", "account_id": null, "dry_run": false }), plain.clone()),
+            (json!({ "action": "adopt", "dry_run": true }), AdoptOrder { dry_run: true, ..plain.clone() }),
+            (
+                json!({ "action": "adopt", "account_id": "111122223333" }),
+                AdoptOrder { account_id: "111122223333".parse().unwrap(), ..plain },
+            ),
+        ] {
+            assert_eq!(read(&event), Ok(Request::Adopt(order)), "{event}");
+        }
+    }
+
+    #[test]
     fn what_is_unknown_missing_or_of_the_wrong_type_is_refused_by_name_and_kind() {
         for (event, problem) in [
-            (json!({ "action": "delete" }), "expected an `action` of `reset` or `sweep`, found `delete`"),
-            (json!({ "action": "Reset" }), "expected an `action` of `reset` or `sweep`, found `Reset`"),
-            (json!({ "action": 1 }), "expected an `action` of `reset` or `sweep`, found a number"),
+            (json!({ "action": "delete" }), "expected an `action` of `reset`, `sweep` or `adopt`, found another"),
+            (json!({ "action": "Reset" }), "expected an `action` of `reset`, `sweep` or `adopt`, found another"),
+            (json!({ "action": 1 }), "expected an `action` of `reset`, `sweep` or `adopt`, found a number"),
             (json!({ "action": "reset" }), "expected a `user_name` in a reset, found none"),
             (
                 json!({ "action": "reset", "user_name": "alice", "dryrun": true }),
@@ -208,6 +226,18 @@ mod tests {
             (
                 json!({ "action": "sweep", "user_name": "alice" }),
                 "expected only `action`, `account_id`, `max_resets`, `dry_run` in a sweep, found `user_name`",
+            ),
+            (
+                json!({ "action": "adopt", "dryrun": true }),
+                "expected only `action`, `account_id`, `dry_run` in an adoption, found `dryrun`",
+            ),
+            (
+                json!({ "action": "adopt", "max_resets": 1 }),
+                "expected only `action`, `account_id`, `dry_run` in an adoption, found `max_resets`",
+            ),
+            (
+                json!({ "action": "adopt", "account_id": "*" }),
+                "expected `account_id` to be 12 digits, found something else",
             ),
             (
                 json!({ "action": "reset", "user_name": "alice", "force": "hunter2" }),

@@ -1,10 +1,10 @@
-//! Any input of the function, made into one typed [`Request`], or refused.
+//! Any input of the function, made into typed [`Request`]s, or refused.
 //!
 //! ```text
 //! event ─ envelope ─┬─ findings ── asff / ocsf ── screening ──▶ Request::Findings
-//!                   ├─ messages of a queue: each of them again ▶ Request::Batch
-//!                   │    └─ a job that a sweep queued ─────────▶ Request::Reset
-//!                   └─ by hand or by a schedule ───────────────▶ Request::Reset, Request::Sweep
+//!                   ├─ by hand or by a schedule ── manual ────▶ Request::Reset, Sweep, Adopt
+//!                   └─ messages of a queue, each of them again ▶ Event::Batch
+//!                        └─ a job that a sweep queued ── job ─▶ Request::Reset
 //! ```
 //!
 //! Nothing here calls AWS, waits, or reads a clock or the environment: the same
@@ -12,115 +12,125 @@
 //! further than this:
 //!
 //! - A finding counts if its check failed, it is active and new (OCSF: new or in
-//!   progress), it comes from a product that cannot be forged, it is about the
-//!   password policy or the age of a password, and it names an account or users
-//!   of one. [`IgnoredReason`] has the reasons against it, in order.
+//!   progress), it comes from a product that may speak for its account, it is
+//!   about the password policy or the age of a password, and it names its own
+//!   account or users of it. [`finding::IgnoredReason`] has the reasons against it, in
+//!   order.
+//! - What it may ask for goes by where it comes from, never by what it says: only
+//!   Security Hub's own findings may ask for a policy or carry a limit.
 //! - Even then it is a reason to look, never a proof.
 //! - One finding that cannot be read does not stop the others; an event that is
 //!   none of the function's inputs is [`Unsupported`] as a whole.
-//! - No input carries a password. Messages about what was wrong name fields and
-//!   types, and repeat at most a few short texts.
+//! - No input carries a password, but people make mistakes. Messages about what
+//!   was wrong name fields and types. Of values they repeat only documented
+//!   words, ids of controls and accounts, and product ARNs.
 
 mod asff;
 mod control;
 mod envelope;
 mod finding;
+#[cfg(test)]
+mod fuzz;
 mod job;
 mod manual;
 mod ocsf;
 mod resource;
 mod screening;
+#[cfg(test)]
+mod tests;
 mod wire;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::identity::{AccountId, Home};
 
-pub use control::{Control, Parameters};
-pub use finding::{Ask, Finding, FindingRef, Ignored, IgnoredReason, OcsfStatus, Screened, UserRef, Workflow};
-pub use job::Job;
-pub use screening::{OWN_GENERATOR_PREFIX, Rules};
+pub(crate) use finding::{Ask, Finding, FindingRef, IgnoredReason, OcsfStatus, Screened, UserRef, Workflow};
+pub(crate) use job::Job;
+pub(crate) use screening::Rules;
 
 use envelope::{DetailType, Envelope};
 use screening::Occasion;
 
-/// What an event asks for.
+/// An event that has been read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Request {
+pub(crate) enum Event {
+    /// One request, as AWS or a person sends it.
+    Single(Request),
+    /// The messages of an SQS batch, each with a request of its own.
+    Batch(Vec<BatchItem>),
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Request {
     /// To act upon findings: those of one Imported event, or those that a person
     /// selected.
     Findings {
-        /// The event's `id`.
+        /// The event's `id`, which is the same each time the event is delivered.
+        /// An event that was not sent by EventBridge may have none. Never empty.
         event_id: Option<String>,
-        /// Each finding.
+        /// Every finding of the event, in its order.
         findings: Vec<Screened>,
     },
     /// To reset one user: by hand, by a schedule, or a job of the queue.
     Reset(ResetOrder),
     /// To reset every user of an account whose password is too old.
     Sweep(SweepOrder),
-    /// To take over secrets.
+    /// To take over the secrets of an account that the ledger does not know.
     Adopt(AdoptOrder),
-}
-
-/// What comes in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// One request.
-    Single(Request),
-    /// Messages of a queue.
-    Batch(Vec<BatchItem>),
-}
-
-/// Take over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AdoptOrder {
-    /// Account.
-    pub account_id: AccountId,
-    /// Dry run.
-    pub dry_run: bool,
 }
 
 /// An order to reset one user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResetOrder {
+pub(crate) struct ResetOrder {
     /// The user; their account is the function's own unless the order says so.
-    pub user: UserRef,
+    pub(crate) user: UserRef,
     /// Reset them however fresh the password is. Exemptions still hold.
-    pub force: bool,
+    pub(crate) force: bool,
     /// Read everything, write nothing.
-    pub dry_run: bool,
+    pub(crate) dry_run: bool,
     /// The age beyond which the password is too old, 1 to 1095 days, where the
     /// sweep that queued the job knew a stricter one. Never set by hand.
-    pub max_age_days: Option<u16>,
+    pub(crate) max_age_days: Option<u16>,
 }
 
 /// An order to reset every user of an account whose password is too old.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SweepOrder {
+pub(crate) struct SweepOrder {
     /// The account; the function's own unless the order says so.
-    pub account_id: AccountId,
+    pub(crate) account_id: AccountId,
     /// More stale users than this are held for a person, in place of
     /// `MAX_RESETS_PER_SWEEP`. 0 holds them all.
-    pub max_resets: Option<u32>,
+    pub(crate) max_resets: Option<u32>,
     /// Read everything, write nothing.
-    pub dry_run: bool,
+    pub(crate) dry_run: bool,
+}
+
+/// An order to take over the secrets of an account that the ledger does not
+/// know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AdoptOrder {
+    /// The account; the function's own unless the order says so.
+    pub(crate) account_id: AccountId,
+    /// List them only.
+    pub(crate) dry_run: bool,
 }
 
 /// One message of an SQS batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BatchItem {
+pub(crate) struct BatchItem {
     /// `messageId`, by which the answer names a message that failed.
-    pub message_id: String,
+    pub(crate) message_id: String,
     /// What the message asks for. One that cannot be read fails alone.
-    pub request: Result<Request, Unsupported>,
+    pub(crate) request: Result<Request, Unsupported>,
 }
 
 /// An event that is none of the function's inputs. The text says what was
-/// expected and what was found, by the names and types of fields.
+/// expected and what was found, by the names and types of fields, in at most
+/// 1000 characters. It repeats no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected {expected}, found {found}")]
-pub struct Unsupported {
+pub(crate) struct Unsupported {
     expected: String,
     found: String,
 }
@@ -134,13 +144,17 @@ impl Unsupported {
 /// Reads an event.
 ///
 /// `home` tells the account that orders by hand are about unless they name
-/// another, and which findings are this function's own.
+/// another.
 ///
 /// # Errors
 /// [`Unsupported`] if the event is none of the inputs; what it holds besides is
 /// never looked at.
-pub fn parse(event: &Value, home: &Home, rules: &Rules) -> Result<Event, Unsupported> {
+pub(crate) fn parse(event: &Value, home: &Home, rules: &Rules) -> Result<Event, Unsupported> {
     match envelope::open(event)? {
+        Envelope::Findings { detail_type, event_id, findings } => {
+            Ok(Event::Single(screened(detail_type, event_id, findings, rules)))
+        }
+        Envelope::Bare(fields) => by_hand(fields, home).map(Event::Single),
         Envelope::Messages(messages) => {
             let item = |message: envelope::Message| BatchItem {
                 request: queued(message.body.as_deref(), home, rules),
@@ -148,18 +162,6 @@ pub fn parse(event: &Value, home: &Home, rules: &Rules) -> Result<Event, Unsuppo
             };
             Ok(Event::Batch(messages.into_iter().map(item).collect()))
         }
-        _ => single(event, home, rules).map(Event::Single),
-    }
-}
-
-fn single(event: &Value, home: &Home, rules: &Rules) -> Result<Request, Unsupported> {
-    match envelope::open(event)? {
-        Envelope::Findings(detail_type, findings) => {
-            Ok(screened(detail_type, findings, event.get("id").and_then(Value::as_str), home, rules))
-        }
-        Envelope::Bare(fields) if fields.contains_key("action") => manual::order(fields, home),
-        Envelope::Bare(fields) => Err(envelope::unknown(fields)),
-        Envelope::Messages(_) => unreachable!(),
     }
 }
 
@@ -168,26 +170,32 @@ fn queued(body: Option<&str>, home: &Home, rules: &Rules) -> Result<Request, Uns
     let json = body.and_then(|body| serde_json::from_str::<Value>(body).ok());
     let Some(body) = json else { return Err(Unsupported::new("a message whose body is JSON", "another")) };
     match envelope::open(&body)? {
-        Envelope::Messages(_) => Err(Unsupported::new("a message with one request", "a batch within a batch")),
+        Envelope::Findings { detail_type, event_id, findings } => Ok(screened(detail_type, event_id, findings, rules)),
         Envelope::Bare(fields) if fields.contains_key("job") => Job::order(&body).map(Request::Reset),
-        Envelope::Bare(_) | Envelope::Findings(..) => single(&body, home, rules),
+        Envelope::Bare(fields) => by_hand(fields, home),
+        Envelope::Messages(_) => Err(Unsupported::new("a message with one request", "a batch within a batch")),
     }
 }
 
-fn screened(detail_type: DetailType, findings: &[Value], id: Option<&str>, home: &Home, rules: &Rules) -> Request {
+fn by_hand(fields: &Map<String, Value>, home: &Home) -> Result<Request, Unsupported> {
+    if fields.contains_key("action") { manual::order(fields, home) } else { Err(envelope::unknown(fields)) }
+}
+
+fn screened(detail_type: DetailType, event_id: Option<&str>, findings: &[Value], rules: &Rules) -> Request {
     let screen = |(place, finding): (usize, &Value)| {
         let (is_ocsf, occasion) = match detail_type {
             DetailType::Imported => (false, Occasion::Imported),
             DetailType::ImportedV2 => (true, Occasion::Imported),
             DetailType::CustomAction => (finding.get("class_uid").is_some(), Occasion::CustomAction),
         };
-        let (report, spare_id) = if is_ocsf {
-            (ocsf::report(finding), ocsf::spare_id(finding))
+        let (statement, spare_id) = if is_ocsf {
+            (ocsf::statement(finding), ocsf::spare_id(finding))
         } else {
-            (asff::report(finding), asff::spare_id(finding))
+            (asff::statement(finding), asff::spare_id(finding))
         };
         let spare_id = || spare_id.map_or_else(|| format!("#{place}"), str::to_owned);
-        screening::screen(report, spare_id, occasion, home, rules)
+        screening::screen(statement, spare_id, occasion, rules)
     };
-    Request::Findings { event_id: id.map(str::to_owned), findings: findings.iter().enumerate().map(screen).collect() }
+    let findings = findings.iter().enumerate().map(screen).collect();
+    Request::Findings { event_id: event_id.map(str::to_owned), findings }
 }

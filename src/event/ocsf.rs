@@ -5,6 +5,7 @@
 //! Each enumeration comes twice, as a number and as its caption. Either may be
 //! missing; where the two contradict each other, the finding does not count.
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::identity::AccountId;
@@ -12,13 +13,15 @@ use crate::identity::AccountId;
 use super::control::{Claims, Parameters};
 use super::finding::{FindingRef, IgnoredReason, OcsfStatus};
 use super::resource::Resource;
-use super::screening::{Objection, Report};
-use super::wire::{self, Misshapen, excerpt};
+use super::screening::{Check, Objection, Statement};
+use super::wire::{self, Lenient, Misshapen, Object, Text, documented};
 
 /// `class_uid` of a Compliance Finding.
 const COMPLIANCE_FINDING: i64 = 2003;
-/// `compliance.status_id` of a check that failed: 1 is pass, 2 warning, 3 fail.
+/// `compliance.status_id` of a check that failed.
 const FAIL: (i64, &str) = (3, "Fail");
+/// What else `compliance.status` may be.
+const NOT_FAIL: [&str; 4] = ["Unknown", "Pass", "Warning", "Other"];
 /// `activity_id` of a finding that is no longer active.
 const CLOSE: (i64, &str) = (3, "Close");
 /// `status_id` and `status`.
@@ -31,6 +34,97 @@ const STATUSES: [(i64, &str, OcsfStatus); 6] = [
     (6, "Deleted", OcsfStatus::Deleted),
 ];
 
+/// What tells whether the rest is of any interest: findings of other classes
+/// have other fields.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Class {
+    class_uid: Option<i64>,
+}
+
+/// A finding as it comes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Ocsf {
+    activity_id: Option<i64>,
+    activity_name: Text,
+    cloud: Object<Cloud>,
+    compliance: Object<Compliance>,
+    finding_info: Object<FindingInfo>,
+    metadata: Object<Metadata>,
+    /// One that is not of the expected form is of no type: it is nobody.
+    resources: Option<Vec<Lenient<Object<OcsfResource>>>>,
+    status: Text,
+    status_id: Option<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Cloud {
+    account: Object<Uid>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Uid {
+    uid: Text,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Compliance {
+    control: Text,
+    control_parameters: Parameters,
+    status: Text,
+    status_id: Option<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct FindingInfo {
+    uid: Text,
+    analytic: Object<Analytic>,
+}
+
+/// The Config rule behind the check.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Analytic {
+    name: Text,
+    uid: Text,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Metadata {
+    product: Object<Product>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Product {
+    uid: Text,
+    /// Security Hub calls its uid the generator id
+    /// ([automation rules](https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-v2-automation-rules.html)).
+    feature: Object<Uid>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct OcsfResource {
+    r#type: Lenient<Text>,
+    uid_alt: Lenient<Text>,
+    uid: Lenient<Text>,
+    name: Lenient<Text>,
+    owner: Lenient<Object<Owner>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Owner {
+    account: Lenient<Object<Uid>>,
+}
+
 /// An enumeration's number and caption.
 #[derive(Clone, Copy)]
 struct Enumerated<'a> {
@@ -38,16 +132,10 @@ struct Enumerated<'a> {
     caption: Option<&'a str>,
 }
 
-impl<'a> Enumerated<'a> {
-    fn read(finding: &'a Value, id: &str, caption: &str) -> Result<Self, Misshapen> {
-        Ok(Self { id: wire::integer(finding, id)?, caption: wire::text(finding, caption)? })
-    }
-
+impl Enumerated<'_> {
     /// Both are `(id, caption)`, or one is and the other is not said.
     fn is(self, (id, caption): (i64, &str)) -> bool {
-        (self.id.is_some() || self.caption.is_some())
-            && self.id.is_none_or(|told| told == id)
-            && self.caption.is_none_or(|told| told == caption)
+        !self.is_unsaid() && self.id.is_none_or(|told| told == id) && self.caption.is_none_or(|told| told == caption)
     }
 
     /// One of the two says so.
@@ -55,68 +143,44 @@ impl<'a> Enumerated<'a> {
         self.id == Some(id) || self.caption == Some(caption)
     }
 
-    fn told(self) -> String {
+    fn is_unsaid(self) -> bool {
+        self.id.is_none() && self.caption.is_none()
+    }
+
+    /// What it says, with its caption only if that is one of the `captions`.
+    fn told(self, captions: &[&str]) -> String {
         match (self.caption, self.id) {
-            (Some(caption), Some(id)) => format!("{} ({id})", excerpt(caption)),
-            (Some(caption), None) => excerpt(caption),
+            (Some(_), Some(id)) => format!("{} ({id})", documented(self.caption, captions)),
             (None, Some(id)) => id.to_string(),
-            (None, None) => "nothing".to_owned(),
+            (_, None) => documented(self.caption, captions),
         }
     }
 }
 
-/// As close to the wire as possible: texts, numbers or nothing.
-struct RawFinding<'a> {
-    finding_uid: &'a str,
-    account_uid: &'a str,
-    product_uid: &'a str,
-    metadata_uid: Option<&'a str>,
-    feature_uid: Option<&'a str>,
-    status: Enumerated<'a>,
-    activity: Enumerated<'a>,
-    compliance_status: Enumerated<'a>,
-    control: Option<&'a str>,
-    analytic_uid: Option<&'a str>,
-    analytic_name: Option<&'a str>,
-    parameters: &'a [Value],
-    resources: &'a [Value],
-}
-
-impl<'a> RawFinding<'a> {
-    fn read(finding: &'a Value) -> Result<Self, Misshapen> {
-        let text = |path| wire::text(finding, path);
-        let needed = |path| text(path)?.ok_or_else(|| Misshapen::missing(path));
-        Ok(Self {
-            finding_uid: needed("finding_info.uid")?,
-            account_uid: needed("cloud.account.uid")?,
-            product_uid: needed("metadata.product.uid")?,
-            metadata_uid: text("metadata.uid")?,
-            feature_uid: text("metadata.product.feature.uid")?,
-            status: Enumerated::read(finding, "status_id", "status")?,
-            activity: Enumerated::read(finding, "activity_id", "activity_name")?,
-            compliance_status: Enumerated::read(finding, "compliance.status_id", "compliance.status")?,
-            control: text("compliance.control")?,
-            analytic_uid: text("finding_info.analytic.uid")?,
-            analytic_name: text("finding_info.analytic.name")?,
-            // Parameters that cannot be read count as not set.
-            parameters: wire::list(finding, "compliance.control_parameters").unwrap_or_default(),
-            resources: wire::list(finding, "resources")?,
-        })
-    }
-
+impl Ocsf {
     fn status(&self) -> OcsfStatus {
-        let is = |&(id, caption, status): &(i64, &str, _)| self.status.is((id, caption)).then_some(status);
+        let told = Enumerated { id: self.status_id, caption: self.status.as_deref() };
+        let is = |&(id, caption, status): &(i64, &str, _)| told.is((id, caption)).then_some(status);
         STATUSES.iter().find_map(is).unwrap_or(OcsfStatus::Other)
     }
 
-    /// `Fail`, and `New` or `In Progress`, and not closed.
-    fn objection(&self) -> Option<Objection> {
-        if !self.compliance_status.is(FAIL) {
-            let detail = format!("compliance.status is {}", self.compliance_status.told());
-            return Some(Objection::new(IgnoredReason::NotFailed, detail));
+    fn check(&self) -> Check {
+        let told = Enumerated { id: self.compliance.status_id, caption: self.compliance.status.as_deref() };
+        if told.is_unsaid() {
+            return Check::NotSaid;
         }
-        if self.activity.may_be(CLOSE) {
-            let detail = format!("activity_name is {}", self.activity.told());
+        if told.is(FAIL) {
+            return Check::Failed;
+        }
+        let captions = [&NOT_FAIL[..], &[FAIL.1]].concat();
+        Check::Other(format!("compliance.status is {}", told.told(&captions)))
+    }
+
+    /// `New` or `In Progress`, and not closed.
+    fn objection(&self) -> Option<Objection> {
+        let activity = Enumerated { id: self.activity_id, caption: self.activity_name.as_deref() };
+        if activity.may_be(CLOSE) {
+            let detail = format!("activity_name is {}", activity.told(&[CLOSE.1]));
             return Some(Objection::new(IgnoredReason::Archived, detail));
         }
         let reason = match self.status() {
@@ -125,58 +189,61 @@ impl<'a> RawFinding<'a> {
             OcsfStatus::Suppressed => IgnoredReason::Suppressed,
             OcsfStatus::Resolved | OcsfStatus::Other => IgnoredReason::AlreadyHandled,
         };
-        Some(Objection::new(reason, format!("status is {}", self.status.told())))
+        let status = Enumerated { id: self.status_id, caption: self.status.as_deref() };
+        let detail = format!("status is {}", status.told(&STATUSES.map(|(_, caption, _)| caption)));
+        Some(Objection::new(reason, detail))
     }
 }
 
 /// Reads one finding.
-pub(super) fn report(finding: &Value) -> Result<Report<'_>, Objection> {
-    match wire::integer(finding, "class_uid")? {
+pub(super) fn statement(finding: &Value) -> Result<Statement, Objection> {
+    match wire::read::<Class>(finding)?.class_uid {
         Some(COMPLIANCE_FINDING) => {}
         Some(other) => {
             return Err(Objection::new(IgnoredReason::UnsupportedControl, format!("class_uid is {other}")));
         }
         None => return Err(Misshapen::missing("class_uid").into()),
     }
-    let raw = RawFinding::read(finding)?;
-    let account_uid: AccountId =
-        raw.account_uid.parse().map_err(|_| Misshapen("cloud.account.uid is not 12 digits".to_owned()))?;
-    Ok(Report {
-        id: raw.finding_uid,
+    let ocsf: Ocsf = wire::read(finding)?;
+    let (check, state, status) = (ocsf.check(), ocsf.objection(), ocsf.status());
+    let (info, product) = (ocsf.finding_info.0, ocsf.metadata.0.product.0);
+    let id = info.uid.needed("finding_info.uid")?;
+    let account = ocsf.cloud.0.account.0.uid.needed("cloud.account.uid")?;
+    let account: AccountId = account.parse().map_err(|_| Misshapen("cloud.account.uid is not 12 digits".to_owned()))?;
+    let product_uid = product.uid.needed("metadata.product.uid")?;
+    let (generator, control) = (product.feature.0.uid.0, ocsf.compliance.0.control.0);
+    let analytic = info.analytic.0;
+    Ok(Statement {
         reference: FindingRef::Ocsf {
-            account_uid,
-            finding_uid: raw.finding_uid.to_owned(),
-            product_uid: raw.product_uid.to_owned(),
-            metadata_uid: raw.metadata_uid.map(str::to_owned),
-            status: raw.status(),
+            account_uid: account.clone(),
+            finding_uid: id.clone(),
+            product_uid: product_uid.clone(),
+            status,
         },
-        account: Some(raw.account_uid),
-        state: raw.objection(),
-        product: raw.product_uid,
-        // Security Hub calls metadata.product.feature.uid the generator id:
-        // https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-v2-automation-rules.html
-        claims: Claims { security_control: raw.control, generator: raw.feature_uid, ..Claims::default() },
-        // finding_info.analytic is the Config rule behind the check.
-        labels: [raw.feature_uid, raw.analytic_name, raw.analytic_uid, raw.control].into_iter().flatten().collect(),
-        parameters: Parameters::read(raw.parameters, "name", "values"),
-        resources: raw.resources.iter().map(resource).collect(),
+        id,
+        account,
+        check,
+        state,
+        product: product_uid,
+        labels: [&generator, &analytic.name.0, &analytic.uid.0, &control].into_iter().flatten().cloned().collect(),
+        claims: Claims { security_control: control, generator, ..Claims::default() },
+        parameters: ocsf.compliance.0.control_parameters,
+        resources: ocsf.resources.unwrap_or_default().into_iter().map(|found| resource(found.0.0)).collect(),
     })
 }
 
 /// The best id there is of a finding that cannot be read.
 pub(super) fn spare_id(finding: &Value) -> Option<&str> {
-    let text = |path| wire::text(finding, path).ok().flatten();
-    text("finding_info.uid").or_else(|| text("metadata.uid"))
+    wire::first_text(finding, &["/finding_info/uid", "/metadata/uid"])
 }
 
-/// A resource that is not of the expected form is one of no type: it is nobody.
-fn resource(resource: &Value) -> Resource<'_> {
-    let text = |path| wire::text(resource, path).ok().flatten();
+fn resource(found: OcsfResource) -> Resource {
     Resource {
-        kind: text("type").unwrap_or_default(),
-        ids: text("uid_alt").into_iter().chain(text("uid")).collect(),
-        user_name: text("name"),
+        kind: found.r#type.0.0.unwrap_or_default(),
+        ids: found.uid_alt.0.0.into_iter().chain(found.uid.0.0).collect(),
+        user_name: found.name.0.0,
         user_id: None,
+        owner: found.owner.0.0.account.0.0.uid.0,
     }
 }
 
@@ -211,11 +278,13 @@ mod tests {
             }
             place[last] = value.clone();
         }
-        let objection = match report(&finding) {
-            Ok(report) => report.state?,
+        let objection = match statement(&finding) {
+            Ok(Statement { check: Check::Other(detail), .. }) => Objection::new(IgnoredReason::NotFailed, detail),
+            Ok(Statement { check: Check::NotSaid, .. }) => Objection::new(IgnoredReason::NotFailed, "not said"),
+            Ok(statement) => statement.state?,
             Err(objection) => objection,
         };
-        Some((objection.reason, objection.detail.unwrap()))
+        Some((objection.reason, objection.detail))
     }
 
     #[test]
@@ -266,13 +335,13 @@ mod tests {
         assert_eq!(vulnerability, Some((IgnoredReason::UnsupportedControl, "class_uid is 2002".to_owned())));
         for (changes, detail) in [
             (json!({ "class_uid": null }), "class_uid is missing"),
-            (json!({ "class_uid": "2003" }), "class_uid is a string, not a whole number"),
+            (json!({ "class_uid": "2003" }), "class_uid must not be a string"),
             (json!({ "finding_info": null }), "finding_info.uid is missing"),
             (json!({ "cloud": null }), "cloud.account.uid is missing"),
             (json!({ "cloud.account": { "uid": "12345" } }), "cloud.account.uid is not 12 digits"),
             (json!({ "metadata": {} }), "metadata.product.uid is missing"),
-            (json!({ "status_id": 1.5 }), "status_id is a number, not a whole number"),
-            (json!({ "resources": {} }), "resources is an object, not a list"),
+            (json!({ "status_id": 1.5 }), "status_id must not be a number with a fraction"),
+            (json!({ "resources": {} }), "resources must not be an object"),
         ] {
             assert_eq!(objection(&changes), Some((IgnoredReason::Malformed, detail.to_owned())), "{changes}");
         }
@@ -281,12 +350,11 @@ mod tests {
     #[test]
     fn the_reference_holds_what_an_update_needs() {
         assert_eq!(
-            report(&finding()).unwrap().reference,
+            statement(&finding()).unwrap().reference,
             FindingRef::Ocsf {
                 account_uid: "123456789012".parse().unwrap(),
                 finding_uid: "finding-1".to_owned(),
                 product_uid: "arn:aws:securityhub:us-east-1::productv2/aws/securityhub".to_owned(),
-                metadata_uid: Some("m".to_owned()),
                 status: OcsfStatus::New,
             }
         );
@@ -294,12 +362,16 @@ mod tests {
 
     #[test]
     fn a_users_arn_and_unique_id_are_both_taken() {
-        let user = json!({
+        let mut finding = finding();
+        finding["resources"] = json!([{
             "type": "AWS::IAM::User",
             "uid": "AIDACKCEVSQ6C2EXAMPLE",
             "uid_alt": "arn:aws:iam::123456789012:user/alice",
-        });
-        assert_eq!(resource(&user).ids, ["arn:aws:iam::123456789012:user/alice", "AIDACKCEVSQ6C2EXAMPLE"]);
+        }]);
+        assert_eq!(
+            statement(&finding).unwrap().resources[0].ids,
+            ["arn:aws:iam::123456789012:user/alice", "AIDACKCEVSQ6C2EXAMPLE"]
+        );
     }
 
     #[test]
@@ -307,5 +379,23 @@ mod tests {
         assert_eq!(spare_id(&json!({ "finding_info": { "uid": "a" }, "metadata": { "uid": "b" } })), Some("a"));
         assert_eq!(spare_id(&json!({ "finding_info": 1, "metadata": { "uid": "b" } })), Some("b"));
         assert_eq!(spare_id(&json!([])), None);
+    }
+
+    #[test]
+    fn a_state_is_repeated_only_if_it_is_documented() {
+        for (changes, told) in [
+            (json!({ "compliance.status": "Pass", "compliance.status_id": 1 }), "compliance.status is `Pass` (1)"),
+            (json!({ "compliance.status": "hunter2" }), "compliance.status is none of the documented ones (3)"),
+            (json!({ "status": "Suppressed", "status_id": null }), "status is `Suppressed`"),
+            (json!({ "status": "hunter2" }), "status is none of the documented ones (1)"),
+            (json!({ "status": null, "status_id": null }), "status is not said"),
+            (json!({ "status": null, "status_id": 4 }), "status is 4"),
+            (
+                json!({ "activity_id": 3, "activity_name": "hunter2" }),
+                "activity_name is none of the documented ones (3)",
+            ),
+        ] {
+            assert_eq!(objection(&changes).map(|(_, detail)| detail), Some(told.to_owned()), "{changes}");
+        }
     }
 }

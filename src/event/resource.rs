@@ -8,22 +8,27 @@
 //! to look, and whom to look at is what a person reads off it: the bearer of
 //! that name, as IAM knows them now. The id serves where there is no name.
 
+use std::collections::HashSet;
+
 use crate::identity::{AccountId, Partition, UserId, UserName};
 
 use super::finding::UserRef;
-use super::wire::{Misshapen, excerpt};
+use super::wire::Misshapen;
 
 /// A resource of a finding, as its format has it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Resource<'a> {
+pub(super) struct Resource {
     /// ASFF `Type`, OCSF `type`.
-    pub(super) kind: &'a str,
+    pub(super) kind: String,
     /// What identifies it: ASFF `Id`; OCSF `uid_alt` and `uid`.
-    pub(super) ids: Vec<&'a str>,
+    pub(super) ids: Vec<String>,
     /// What describes it: `Details.AwsIamUser.UserName`, OCSF `name`.
-    pub(super) user_name: Option<&'a str>,
+    pub(super) user_name: Option<String>,
     /// `Details.AwsIamUser.UserId`.
-    pub(super) user_id: Option<&'a str>,
+    pub(super) user_id: Option<String>,
+    /// The account that owns it, where the format says so: OCSF
+    /// `owner.account.uid`.
+    pub(super) owner: Option<String>,
 }
 
 /// How sure one must be that a resource of no particular type is a user.
@@ -35,9 +40,9 @@ pub(super) enum Untyped {
     NeedsUserArn,
 }
 
-impl Resource<'_> {
+impl Resource {
     fn claims_to_be_user(&self, untyped: Untyped) -> bool {
-        match self.kind {
+        match &*self.kind {
             "AwsIamUser" | "AWS::IAM::User" => true,
             "Other" => match untyped {
                 Untyped::IsUser => true,
@@ -50,20 +55,20 @@ impl Resource<'_> {
     }
 }
 
-/// The users among the resources, each once. None at all is no error, but
-/// users of whom none can be made out are; and so is an ARN of another account
-/// than the finding's.
-pub(super) fn users(
-    resources: &[Resource<'_>],
-    account: Option<&str>,
-    untyped: Untyped,
-) -> Result<Vec<UserRef>, Misshapen> {
+/// The users among the resources, each once, all of the finding's `account`.
+/// None at all is no error, but users of whom none can be made out are; and so
+/// is one of another account.
+pub(super) fn users(resources: &[Resource], account: &AccountId, untyped: Untyped) -> Result<Vec<UserRef>, Misshapen> {
     let mut users: Vec<UserRef> = Vec::new();
+    let mut known = HashSet::new();
     let mut unclear = None;
     for resource in resources.iter().filter(|resource| resource.claims_to_be_user(untyped)) {
         match user(resource, account) {
-            Ok(user) if users.iter().any(|known| known.is_same(&user)) => {}
-            Ok(user) => users.push(user),
+            Ok(user) => {
+                if known.insert(user.key()) {
+                    users.push(user);
+                }
+            }
             Err(Unclear::OtherAccount(problem)) => return Err(problem),
             // No IAM user has such a name or id, so nobody is left out by going on.
             Err(Unclear::NoUser(problem)) => unclear = unclear.or(Some(problem)),
@@ -80,71 +85,65 @@ enum Unclear {
     NoUser(Misshapen),
 }
 
-fn user(resource: &Resource<'_>, account: Option<&str>) -> Result<UserRef, Unclear> {
-    let no_user = |problem: String| Unclear::NoUser(Misshapen(problem));
+fn user(resource: &Resource, account: &AccountId) -> Result<UserRef, Unclear> {
+    let no_user = |problem: &str| Unclear::NoUser(Misshapen(problem.to_owned()));
+    if resource.owner.as_deref().is_some_and(|owner| owner != account.as_str()) {
+        let problem = format!("a user of another account in a finding of account {account}");
+        return Err(Unclear::OtherAccount(Misshapen(problem)));
+    }
     let mut arn = None;
     let mut bare = Vec::new();
     for told in &resource.ids {
         if told.starts_with("arn:") {
-            let read = IamArn::read(told).ok_or_else(|| no_user(format!("{} is no IAM user's ARN", excerpt(told))))?;
+            let read = IamArn::read(told).ok_or_else(|| no_user("the ARN of a user is no IAM user's"))?;
+            if read.account_id != *account {
+                let problem = format!("a user of account {} in a finding of account {account}", read.account_id);
+                return Err(Unclear::OtherAccount(Misshapen(problem)));
+            }
             arn = arn.or(Some(read));
         } else {
-            bare.push(told.strip_prefix("user/").map_or(*told, last_segment));
+            bare.push(told.strip_prefix("user/").map_or(&**told, last_segment));
         }
     }
 
-    let account_id = match (&arn, account) {
-        (Some(arn), Some(account)) if arn.account_id.as_str() != account => {
-            let problem = format!("a user of account {} in a finding of account {}", arn.account_id, excerpt(account));
-            return Err(Unclear::OtherAccount(Misshapen(problem)));
-        }
-        (Some(arn), _) => arn.account_id.clone(),
-        (None, Some(account)) => {
-            account.parse().map_err(|_| no_user("the finding's account is not 12 digits".to_owned()))?
-        }
-        (None, None) => return Err(no_user("neither the user's ARN nor the finding tells the account".to_owned())),
-    };
-
+    let account_id = account.clone();
     let told: Vec<&str> = match arn.map(|arn| arn.of) {
         Some(Principal::Root) => return Ok(UserRef::Root { account_id }),
         // What an ARN calls the user must be right; no details can mend it.
         Some(Principal::User(told)) if told.parse::<UserName>().is_err() => {
-            return Err(no_user(format!("{} is no IAM user's name", excerpt(told))));
+            return Err(no_user("the ARN of a user has no IAM user's name"));
         }
         Some(Principal::User(told)) => vec![told],
         None => bare,
     };
-    let told = || told.iter().copied().chain(resource.user_name);
+    let told = || told.iter().copied().chain(resource.user_name.as_deref());
     // What has the form of an id is none of the names that people give.
     let is_id = |told: &str| told.parse::<UserId>().is_ok();
     if let Some(name) = told().filter(|told| !is_id(told)).find_map(|told| told.parse().ok()) {
         return Ok(UserRef::Named { account_id, name });
     }
-    match told().chain(resource.user_id).find_map(|told| told.parse().ok()) {
+    match told().chain(resource.user_id.as_deref()).find_map(|told| told.parse().ok()) {
         Some(id) => Ok(UserRef::Identified { account_id, id }),
-        None => Err(no_user("a resource of an IAM user's type tells neither name nor id".to_owned())),
+        None => Err(no_user("a resource of an IAM user's type tells neither name nor id")),
     }
 }
 
 /// The account that the finding is about: the one its account resource names,
 /// which must be the finding's own.
-pub(super) fn account(resources: &[Resource<'_>], account: Option<&str>) -> Result<AccountId, Misshapen> {
+pub(super) fn account(resources: &[Resource], account: &AccountId) -> Result<AccountId, Misshapen> {
     let mut named = resources
         .iter()
-        .filter(|resource| matches!(resource.kind, "AwsAccount" | "AWS::::Account"))
-        .filter_map(|resource| resource.ids.iter().find_map(|id| account_of(id)));
-    let Some(found) = named.next() else {
+        .filter(|resource| matches!(&*resource.kind, "AwsAccount" | "AWS::::Account"))
+        .filter_map(|resource| resource.ids.iter().find_map(|id| account_of(id)))
+        .peekable();
+    if named.peek().is_none() {
         return Err(Misshapen("no resource names the account".to_owned()));
-    };
-    if let Some(owner) = account
-        && owner != found.as_str()
-    {
-        let owner = excerpt(owner);
-        return Err(Misshapen(format!("the resource is account {found}, but the finding is of account {owner}")));
     }
-    match named.find(|other| *other != found) {
-        Some(other) => Err(Misshapen(format!("the resources are two accounts, {found} and {other}"))),
-        None => Ok(found),
+    match named.find(|found| found != account) {
+        Some(other) => {
+            Err(Misshapen(format!("the resource is account {other}, but the finding is of account {account}")))
+        }
+        None => Ok(account.clone()),
     }
 }
 
@@ -203,12 +202,17 @@ mod tests {
         UserRef::Root { account_id: ACCOUNT.parse().unwrap() }
     }
 
-    fn resource<'a>(kind: &'a str, ids: &[&'a str]) -> Resource<'a> {
-        Resource { kind, ids: ids.to_vec(), ..Resource::default() }
+    fn finding_account() -> AccountId {
+        ACCOUNT.parse().unwrap()
     }
 
-    fn read(resource: &Resource<'_>) -> Result<Vec<UserRef>, Misshapen> {
-        users(std::slice::from_ref(resource), Some(ACCOUNT), Untyped::IsUser)
+    fn resource(kind: &str, ids: &[&str]) -> Resource {
+        let ids = ids.iter().map(|id| (*id).to_owned()).collect();
+        Resource { kind: kind.to_owned(), ids, ..Resource::default() }
+    }
+
+    fn read(resource: &Resource) -> Result<Vec<UserRef>, Misshapen> {
+        users(std::slice::from_ref(resource), &finding_account(), Untyped::IsUser)
     }
 
     #[test]
@@ -265,52 +269,50 @@ mod tests {
     fn the_arn_wins_over_the_details() {
         let arn = "arn:aws:iam::123456789012:user/alice";
         let mut described = resource("AwsIamUser", &[arn]);
-        described.user_name = Some("bob");
-        described.user_id = Some(ID);
+        described.user_name = Some("bob".to_owned());
+        described.user_id = Some(ID.to_owned());
         assert_eq!(read(&described), Ok(vec![named("alice")]));
-        described.ids = vec!["arn:aws:iam::123456789012:role/alice"];
+        described.ids = vec!["arn:aws:iam::123456789012:role/alice".to_owned()];
         assert!(read(&described).is_err(), "a role has no console password, whatever the details say");
     }
 
     #[test]
     fn the_details_serve_where_the_id_tells_nothing() {
         let mut described = resource("AwsIamUser", &["AWS::IAM::User:?"]);
-        described.user_name = Some("alice");
-        described.user_id = Some(ID);
+        described.user_name = Some("alice".to_owned());
+        described.user_id = Some(ID.to_owned());
         assert_eq!(read(&described), Ok(vec![named("alice")]));
         described.user_name = None;
         assert_eq!(read(&described), Ok(vec![identified()]));
-        described.user_id = Some("not an id");
+        described.user_id = Some("not an id".to_owned());
         assert!(read(&described).is_err());
         for id in [ID, "user/AIDACKCEVSQ6C2EXAMPLE", "arn:aws:iam::123456789012:user/AIDACKCEVSQ6C2EXAMPLE"] {
             let mut unnamed = resource("AwsIamUser", &[id]);
-            unnamed.user_id = Some(ID);
+            unnamed.user_id = Some(ID.to_owned());
             assert_eq!(read(&unnamed), Ok(vec![identified()]));
-            unnamed.user_name = Some("alice");
+            unnamed.user_name = Some("alice".to_owned());
             assert_eq!(read(&unnamed), Ok(vec![named("alice")]), "who can be named need not be searched for");
         }
         let mut other = resource("AwsIamUser", &["alice"]);
-        other.user_name = Some("bob");
+        other.user_name = Some("bob".to_owned());
         assert_eq!(read(&other), Ok(vec![named("alice")]));
     }
 
     #[test]
     fn an_arn_of_another_account_spoils_the_finding() {
-        let stranger = resource("AwsIamUser", &["arn:aws:iam::999999999999:user/bob"]);
         let alice = resource("AwsIamUser", &["arn:aws:iam::123456789012:user/alice"]);
-        let both = [alice, stranger.clone()];
-        let problem = users(&both, Some(ACCOUNT), Untyped::IsUser).unwrap_err();
-        assert_eq!(problem.0, "a user of account 999999999999 in a finding of account `123456789012`");
-        assert!(users(&both[1..], None, Untyped::IsUser).is_ok(), "without the finding's account the ARN's is taken");
-        assert!(users(&both[..1], Some("12345"), Untyped::IsUser).is_err());
-    }
-
-    #[test]
-    fn without_an_arn_the_account_is_the_findings() {
-        let alice = [resource("AwsIamUser", &["alice"])];
-        assert!(users(&alice, None, Untyped::IsUser).is_err());
-        assert!(users(&alice, Some("12345"), Untyped::IsUser).is_err());
-        assert_eq!(users(&alice, Some(ACCOUNT), Untyped::IsUser), Ok(vec![named("alice")]));
+        let told = "a user of account 999999999999 in a finding of account 123456789012";
+        for stranger in [
+            resource("AwsIamUser", &["arn:aws:iam::999999999999:user/bob"]),
+            resource("AwsIamUser", &["arn:aws:iam::999999999999:root"]),
+            resource("AWS::IAM::User", &["arn:aws:iam::123456789012:user/bob", "arn:aws:iam::999999999999:user/bob"]),
+        ] {
+            let both = [alice.clone(), stranger];
+            assert_eq!(users(&both, &finding_account(), Untyped::IsUser), Err(Misshapen(told.to_owned())));
+        }
+        let owned = |owner: &str| Resource { owner: Some(owner.to_owned()), ..resource("AWS::IAM::User", &["bob"]) };
+        assert_eq!(read(&owned(ACCOUNT)), Ok(vec![named("bob")]));
+        assert!(read(&owned("999999999999")).is_err());
     }
 
     #[test]
@@ -326,7 +328,7 @@ mod tests {
             resource("AwsIamUser", &["user/AIDACKCEVSQ6C2EXAMPLE"]),
             resource("AwsIamUser", &["arn:aws-cn:iam::123456789012:root"]),
         ];
-        let found = users(&resources, Some(ACCOUNT), Untyped::IsUser);
+        let found = users(&resources, &finding_account(), Untyped::IsUser);
         assert_eq!(found, Ok(vec![named("alice"), named("bob"), identified(), root()]));
     }
 
@@ -339,34 +341,33 @@ mod tests {
             ("arn:aws:s3:::alice", false),
         ] {
             let untyped = [resource("Other", &[id])];
-            let found = users(&untyped, Some(ACCOUNT), Untyped::NeedsUserArn).unwrap();
+            let found = users(&untyped, &finding_account(), Untyped::NeedsUserArn).unwrap();
             assert_eq!(!found.is_empty(), is_user, "{id}");
         }
     }
 
     #[test]
     fn the_account_is_the_resource_and_the_findings_own() {
-        let of = |kinds: &[(&'static str, &'static str)], owner: Option<&str>| {
+        let of = |kinds: &[(&str, &str)], owner: &str| {
             let resources: Vec<_> = kinds.iter().map(|(kind, id)| resource(kind, &[*id])).collect();
-            account(&resources, owner).map_err(|problem| problem.0)
+            account(&resources, &owner.parse().unwrap()).map_err(|problem| problem.0)
         };
         let expected: AccountId = ACCOUNT.parse().unwrap();
         let asff = ("AwsAccount", "AWS::::Account:123456789012");
         let ocsf = ("AWS::::Account", "123456789012");
         for resource in [asff, ocsf, ("AwsAccount", "123456789012"), ("AWS::::Account", "AWS::::Account:123456789012")]
         {
-            assert_eq!(of(&[resource], Some(ACCOUNT)), Ok(expected.clone()));
-            assert_eq!(of(&[resource], None), Ok(expected.clone()));
-            let problem = of(&[resource], Some("999999999999")).unwrap_err();
-            assert_eq!(problem, "the resource is account 123456789012, but the finding is of account `999999999999`");
+            assert_eq!(of(&[resource], ACCOUNT), Ok(expected.clone()));
+            let problem = of(&[resource], "999999999999").unwrap_err();
+            assert_eq!(problem, "the resource is account 123456789012, but the finding is of account 999999999999");
         }
-        assert_eq!(of(&[asff, ocsf], Some(ACCOUNT)), Ok(expected));
+        assert_eq!(of(&[asff, ocsf], ACCOUNT), Ok(expected));
         for none in [&[][..], &[("AwsIamUser", ACCOUNT)], &[("AwsAccount", "AWS::::Account:12345")]] {
-            assert_eq!(of(none, Some(ACCOUNT)), Err("no resource names the account".to_owned()));
+            assert_eq!(of(none, ACCOUNT), Err("no resource names the account".to_owned()));
         }
         assert_eq!(
-            of(&[asff, ("AwsAccount", "999999999999")], Some(ACCOUNT)),
-            Err("the resources are two accounts, 123456789012 and 999999999999".to_owned())
+            of(&[asff, ("AwsAccount", "999999999999")], ACCOUNT),
+            Err("the resource is account 999999999999, but the finding is of account 123456789012".to_owned())
         );
     }
 }

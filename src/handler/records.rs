@@ -5,9 +5,9 @@ use futures_util::stream::{self, StreamExt};
 use super::policies::Policy;
 use super::{App, CONCURRENCY, Findings};
 use crate::answer::{PolicyOutcome, UserAnswer, UserOutcome};
-use crate::assessment::SkipReason;
 use crate::aws::{CallError, Mark, Recorded};
 use crate::event::{Ask, Finding};
+use crate::reset::SkipReason;
 
 impl App {
     /// Records on each finding what came of it.

@@ -9,12 +9,13 @@ use super::users::{Demand, Target, log_decision, stricter};
 use super::{App, CONCURRENCY, Invocation};
 use crate::account::credential_report::{Age, CredentialReport, Row};
 use crate::answer::{Problem, UserAnswer, UserOutcome, Who};
-use crate::assessment::{SkipReason, is_exempt_by_name, limit};
+use crate::assessment::{is_exempt_by_name, limit};
 use crate::aws::{Account, Queue};
 use crate::event::{Job, UserRef};
 use crate::identity::{AccountId, UserName};
 use crate::ledger::{Entry, UserKey};
 use crate::notification::{HeldUser, Notification, SweepHeld};
+use crate::reset::SkipReason;
 
 /// A sweep of one account.
 #[derive(Debug)]

@@ -8,13 +8,13 @@ use tracing::Instrument;
 use super::{App, CONCURRENCY, Findings, Invocation};
 use crate::account::credential_report::Age;
 use crate::answer::{Problem, UserAnswer, UserOutcome, Who};
-use crate::assessment::{SkipReason, assess, limit};
+use crate::assessment::{assess, limit};
 use crate::aws::Account;
 use crate::event::UserRef;
 use crate::identity::UserName;
 use crate::ledger::{Entry, RequestId, UserKey};
 use crate::notification::{Notification, PasswordReset};
-use crate::reset::{self, Decision, Ending, Look, Reset, Seen, Standing, Subject, Wish};
+use crate::reset::{self, Decision, Ending, Look, Reset, Seen, SkipReason, Standing, Subject, Wish};
 use crate::secret::SecretArn;
 use crate::survey;
 

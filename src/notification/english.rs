@@ -1,8 +1,8 @@
 //! Messages in English.
 
 use super::{
-    Failed, HeldUser, LISTED_USERS, Notification, PasswordExpiring, PasswordReset, PolicyStrengthened,
-    RemediationFailed, SweepHeld, Text, around_name, changes_age, command, indented, subject_around, visible,
+    Failed, HeldUser, LISTED_USERS, Notification, PasswordReset, PolicyStrengthened, RemediationFailed, SweepHeld,
+    Text, around_name, changes_age, command, indented, subject_around, visible,
 };
 
 /// 140 characters of the GSM alphabet: one text message, with room to spare.
@@ -11,7 +11,6 @@ const SMS_CHARACTERS: usize = 140;
 pub(super) fn text(notification: &Notification<'_>, support: Option<&str>) -> Text {
     match notification {
         Notification::PasswordReset(it) => password_reset(it, support),
-        Notification::PasswordExpiring(it) => password_expiring(it, support),
         Notification::SweepHeld(it) => sweep_held(it),
         Notification::PolicyStrengthened(it) => policy_strengthened(it),
         Notification::RemediationFailed(it) => remediation_failed(it),
@@ -112,66 +111,6 @@ password. We never ask you for one, not by e-mail, not by phone, nowhere.
             &format!("AWS account {account}: the console password of "),
             user_name.as_str(),
             " was reset. An e-mail says how to get the new one.",
-        ]),
-    }
-}
-
-fn password_expiring(it: &PasswordExpiring<'_>, support: Option<&str>) -> Text {
-    let PasswordExpiring { account_id, user_name, .. } = it;
-    let sign_in_url = it.partition.sign_in_url(account_id);
-    let deadline = match it.days_left() {
-        0 => "today".to_owned(),
-        left => format!("within {}", days(left)),
-    };
-    let questions = match support {
-        Some(contact) => format!("Ask here:\n\n    {contact}"),
-        None => "Ask the administrators of your AWS account.".to_owned(),
-    };
-    let email = format!(
-        "\
-Hello {user_name},
-
-the password with which you sign in to the AWS console will soon be too old.
-
-    Account:  {account_id}
-    User:     {user_name}
-    Sign in:  {sign_in_url}
-
-WHY
-Your password is {age} old. In this account a password may be at most
-{limit} old.
-
-WHAT TO DO NOW
-Choose a new password {deadline}:
-
-1. Sign in at the address above.
-2. At the upper right, choose your user name, then \"Security credentials\".
-3. Choose \"Update password\".
-
-If you do not, your password will be reset, and you will have to fetch a new
-one before you can sign in again.
-
-IF YOU HAVE QUESTIONS
-{questions}
-
-Do not reply to this message with a password. We never ask you for one, not
-by e-mail, not by phone, nowhere.
-",
-        age = days(it.password_age_days),
-        limit = days(it.max_password_age_days.into()),
-    );
-    let account = account_id.as_str();
-    Text {
-        subject: subject_around([
-            "Please change your AWS console password (",
-            user_name.as_str(),
-            &format!(", account {account})"),
-        ]),
-        email,
-        sms: sms_around([
-            &format!("AWS account {account}: please change the console password of "),
-            user_name.as_str(),
-            &format!(" {deadline}, or it will be reset."),
         ]),
     }
 }

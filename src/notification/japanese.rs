@@ -1,8 +1,8 @@
 //! Messages in Japanese.
 
 use super::{
-    Failed, HeldUser, LISTED_USERS, Notification, PasswordExpiring, PasswordReset, PolicyStrengthened,
-    RemediationFailed, SweepHeld, Text, around_name, changes_age, command, indented, subject_around, visible,
+    Failed, HeldUser, LISTED_USERS, Notification, PasswordReset, PolicyStrengthened, RemediationFailed, SweepHeld,
+    Text, around_name, changes_age, command, indented, subject_around, visible,
 };
 use crate::account::password_policy::Withheld;
 
@@ -12,7 +12,6 @@ const SMS_CHARACTERS: usize = 70;
 pub(super) fn text(notification: &Notification<'_>, support: Option<&str>) -> Text {
     match notification {
         Notification::PasswordReset(it) => password_reset(it, support),
-        Notification::PasswordExpiring(it) => password_expiring(it, support),
         Notification::SweepHeld(it) => sweep_held(it),
         Notification::PolicyStrengthened(it) => policy_strengthened(it),
         Notification::RemediationFailed(it) => remediation_failed(it),
@@ -112,62 +111,6 @@ AWS マネジメントコンソールへのサインインに使うパスワー�
             &format!("AWS {account_id}: "),
             user_name.as_str(),
             " のパスワードをリセットしました。詳細はメールで。",
-        ]),
-    }
-}
-
-fn password_expiring(it: &PasswordExpiring<'_>, support: Option<&str>) -> Text {
-    let PasswordExpiring { account_id, user_name, .. } = it;
-    let deadline = match it.days_left() {
-        0 => "本日中".to_owned(),
-        left => format!("{left} 日以内"),
-    };
-    let email = format!(
-        "\
-{user_name} 様
-
-AWS マネジメントコンソールへのサインインに使うパスワードの有効期間が、
-まもなく終わります。
-
-    アカウント:      {account_id}
-    ユーザー名:      {user_name}
-    サインイン URL:  {sign_in_url}
-
-■ 理由
-現在のパスワードは設定から {age} 日が経過しています。
-このアカウントでは、パスワードの有効期間は {limit} 日までと定められています。
-
-■ 必要な操作
-{deadline}に、パスワードを変更してください。
-
-1. 上記の URL からサインインします。
-2. 画面右上のユーザー名を選び、「セキュリティ認証情報」(Security credentials) を
-   選択します。
-3. 「パスワードを更新」(Update password) を選択します。
-
-変更がない場合、パスワードはリセットされ、新しいパスワードを取得するまで
-サインインできなくなります。
-
-■ お問い合わせ
-ご不明な点は、{whom_to_ask}
-
-{NEVER_SEND_A_PASSWORD}",
-        sign_in_url = it.partition.sign_in_url(account_id),
-        age = it.password_age_days,
-        limit = it.max_password_age_days,
-        whom_to_ask = whom_to_ask(support),
-    );
-    Text {
-        subject: subject_around([
-            "AWS パスワードを変更してください: ",
-            user_name.as_str(),
-            &format!(" ({account_id})"),
-        ]),
-        email,
-        sms: sms_around([
-            &format!("AWS {account_id}: "),
-            user_name.as_str(),
-            &format!(" のパスワードを、{deadline}に変更してください。"),
         ]),
     }
 }

@@ -44,15 +44,14 @@
 //!
 //! | field | value | kinds |
 //! | --- | --- | --- |
-//! | `user_name` | text | `password-reset`, `password-expiring`, `remediation-failed`? |
+//! | `user_name` | text | `password-reset`, `remediation-failed`? |
 //! | `secret_arn` | text | `password-reset`, `remediation-failed`? |
 //! | `region` | of the secret | `password-reset` |
 //! | `finding_id` | text | all? |
-//! | `password_age_days` | days, whole | `password-reset`?, `password-expiring` |
-//! | `max_password_age_days` | days | `password-reset`, `password-expiring` |
-//! | `days_left` | days, whole | `password-expiring` |
+//! | `password_age_days` | days, whole | `password-reset`? |
+//! | `max_password_age_days` | days | `password-reset` |
 //! | `forced` | whether a person asked for it | `password-reset` |
-//! | `sign_in_url` | text | `password-reset`, `password-expiring` |
+//! | `sign_in_url` | text | `password-reset` |
 //! | `max_resets` | the limit that was met | `sweep-held` |
 //! | `user_count` | of all users that are held | `sweep-held` |
 //! | `users` | `{user_name, password_age_days?}`, the first 200 | `sweep-held` |
@@ -116,7 +115,7 @@ impl FromStr for Language {
 
 /// How the operator wants messages to be written.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Wording<'a> {
+pub(crate) struct Wording<'a> {
     /// `NOTIFICATION_LANGUAGE`.
     pub language: Language,
     /// `SUPPORT_CONTACT`: who hands the credential to a user who cannot read the
@@ -126,11 +125,9 @@ pub struct Wording<'a> {
 
 /// What a message is about. The names are stable: filter policies hold them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A user's password was reset.
     PasswordReset,
-    /// A user's password will soon be too old.
-    PasswordExpiring,
     /// More users than allowed would have been reset, so nobody was.
     SweepHeld,
     /// An account's password policy was made stricter.
@@ -140,21 +137,11 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::PasswordReset,
-        Self::PasswordExpiring,
-        Self::SweepHeld,
-        Self::PolicyStrengthened,
-        Self::RemediationFailed,
-    ];
-
     /// The value of the attribute `kind`.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::PasswordReset => "password-reset",
-            Self::PasswordExpiring => "password-expiring",
             Self::SweepHeld => "sweep-held",
             Self::PolicyStrengthened => "policy-strengthened",
             Self::RemediationFailed => "remediation-failed",
@@ -163,9 +150,9 @@ impl Kind {
 
     /// Whom such a message is for.
     #[must_use]
-    pub fn audience(self) -> Audience {
+    pub(crate) fn audience(self) -> Audience {
         match self {
-            Self::PasswordReset | Self::PasswordExpiring => Audience::User,
+            Self::PasswordReset => Audience::User,
             Self::SweepHeld | Self::PolicyStrengthened | Self::RemediationFailed => Audience::Operator,
         }
     }
@@ -179,7 +166,7 @@ impl fmt::Display for Kind {
 
 /// Whom a message is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Audience {
+pub(crate) enum Audience {
     /// The user whose password it is about.
     User,
     /// Whoever runs this function.
@@ -189,7 +176,7 @@ pub enum Audience {
 impl Audience {
     /// The value of the attribute `audience`.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
             Self::Operator => "operator",
@@ -199,11 +186,9 @@ impl Audience {
 
 /// Something that someone is to be told.
 #[derive(Debug, Clone)]
-pub enum Notification<'a> {
+pub(crate) enum Notification<'a> {
     /// To the user: the password was reset.
     PasswordReset(PasswordReset<'a>),
-    /// To the user: the password will soon be too old.
-    PasswordExpiring(PasswordExpiring<'a>),
     /// To operators: a sweep waits for approval.
     SweepHeld(SweepHeld<'a>),
     /// To operators: the account's policy was made stricter.
@@ -214,7 +199,7 @@ pub enum Notification<'a> {
 
 /// A user's password was reset, and the new one stands in the secret.
 #[derive(Debug, Clone)]
-pub struct PasswordReset<'a> {
+pub(crate) struct PasswordReset<'a> {
     /// The user's account.
     pub account_id: &'a AccountId,
     /// The partition of the account: it decides where the user signs in.
@@ -233,33 +218,9 @@ pub struct PasswordReset<'a> {
     pub forced: bool,
 }
 
-/// A user's password will soon be too old.
-#[derive(Debug, Clone)]
-pub struct PasswordExpiring<'a> {
-    /// The user's account.
-    pub account_id: &'a AccountId,
-    /// The partition of the account: it decides where the user signs in.
-    pub partition: Partition,
-    /// The user.
-    pub user_name: &'a UserName,
-    /// The finding that led to it, if one did.
-    pub finding_id: Option<&'a str>,
-    /// How old the password is, in whole days.
-    pub password_age_days: u32,
-    /// How old it may be, in days.
-    pub max_password_age_days: u16,
-}
-
-impl PasswordExpiring<'_> {
-    /// Whole days until the password is too old.
-    fn days_left(&self) -> u32 {
-        u32::from(self.max_password_age_days).saturating_sub(self.password_age_days)
-    }
-}
-
 /// More users' passwords are too old than may be reset at once; none was.
 #[derive(Debug, Clone)]
-pub struct SweepHeld<'a> {
+pub(crate) struct SweepHeld<'a> {
     /// The users' account.
     pub account_id: &'a AccountId,
     /// The finding that led to it, if one did.
@@ -274,7 +235,7 @@ pub struct SweepHeld<'a> {
 
 /// A user whose password is too old and was not reset.
 #[derive(Debug, Clone, Copy)]
-pub struct HeldUser<'a> {
+pub(crate) struct HeldUser<'a> {
     /// The user.
     pub user_name: &'a UserName,
     /// How old the password is, in whole days, if that is known.
@@ -283,7 +244,7 @@ pub struct HeldUser<'a> {
 
 /// An account's password policy was made stricter.
 #[derive(Debug, Clone)]
-pub struct PolicyStrengthened<'a> {
+pub(crate) struct PolicyStrengthened<'a> {
     /// The account.
     pub account_id: &'a AccountId,
     /// The finding that led to it, if one did.
@@ -296,7 +257,7 @@ pub struct PolicyStrengthened<'a> {
 
 /// Something could not be done.
 #[derive(Debug, Clone)]
-pub struct RemediationFailed<'a> {
+pub(crate) struct RemediationFailed<'a> {
     /// The account.
     pub account_id: &'a AccountId,
     /// What could not be done.
@@ -313,7 +274,7 @@ pub struct RemediationFailed<'a> {
 
 /// What could not be done.
 #[derive(Debug, Clone, Copy)]
-pub enum Failed<'a> {
+pub(crate) enum Failed<'a> {
     /// A user's password could not be reset, or the user not be told.
     Reset {
         /// The user.
@@ -350,10 +311,9 @@ struct Text {
 impl Notification<'_> {
     /// What it is about.
     #[must_use]
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::PasswordReset(_) => Kind::PasswordReset,
-            Self::PasswordExpiring(_) => Kind::PasswordExpiring,
             Self::SweepHeld(_) => Kind::SweepHeld,
             Self::PolicyStrengthened(_) => Kind::PolicyStrengthened,
             Self::RemediationFailed(_) => Kind::RemediationFailed,
@@ -362,7 +322,7 @@ impl Notification<'_> {
 
     /// Writes it down.
     #[must_use]
-    pub fn message(&self, wording: &Wording<'_>) -> Message {
+    pub(crate) fn message(&self, wording: &Wording<'_>) -> Message {
         let support = visible(wording.support_contact);
         let text = match wording.language {
             Language::En => english::text(self, support.as_deref()),
@@ -379,7 +339,6 @@ impl Notification<'_> {
     fn account_id(&self) -> &AccountId {
         match self {
             Self::PasswordReset(it) => it.account_id,
-            Self::PasswordExpiring(it) => it.account_id,
             Self::SweepHeld(it) => it.account_id,
             Self::PolicyStrengthened(it) => it.account_id,
             Self::RemediationFailed(it) => it.account_id,
@@ -389,7 +348,6 @@ impl Notification<'_> {
     fn finding_id(&self) -> Option<String> {
         visible(match self {
             Self::PasswordReset(it) => it.finding_id,
-            Self::PasswordExpiring(it) => it.finding_id,
             Self::SweepHeld(it) => it.finding_id,
             Self::PolicyStrengthened(it) => it.finding_id,
             Self::RemediationFailed(it) => it.finding_id,
@@ -402,9 +360,7 @@ impl Notification<'_> {
             ("kind", self.kind().to_string()),
             ("account_id", self.account_id().to_string()),
         ]);
-        if let Self::PasswordReset(PasswordReset { user_name, .. })
-        | Self::PasswordExpiring(PasswordExpiring { user_name, .. }) = self
-        {
+        if let Self::PasswordReset(PasswordReset { user_name, .. }) = self {
             attributes.insert("user_name", user_name.to_string());
         }
         attributes
@@ -419,13 +375,6 @@ impl Notification<'_> {
                 "password_age_days": it.password_age_days,
                 "max_password_age_days": it.max_password_age_days,
                 "forced": it.forced,
-                "sign_in_url": it.partition.sign_in_url(it.account_id),
-            }),
-            Self::PasswordExpiring(it) => json!({
-                "user_name": it.user_name,
-                "password_age_days": it.password_age_days,
-                "max_password_age_days": it.max_password_age_days,
-                "days_left": it.days_left(),
                 "sign_in_url": it.partition.sign_in_url(it.account_id),
             }),
             Self::SweepHeld(it) => json!({

@@ -80,14 +80,6 @@ impl World {
             max_password_age_days: self.limit,
             forced: self.forced,
         }));
-        look(Notification::PasswordExpiring(PasswordExpiring {
-            account_id,
-            partition: self.partition,
-            user_name,
-            finding_id,
-            password_age_days: self.age.unwrap_or_default(),
-            max_password_age_days: self.limit,
-        }));
         look(Notification::SweepHeld(SweepHeld {
             account_id,
             finding_id,
@@ -194,12 +186,12 @@ fn check(read: &Read, language: Language) {
 
 #[test]
 fn the_names_of_kinds_audiences_and_languages_are_stable() {
-    let table = Kind::ALL.map(|kind| (kind.as_str(), kind.audience().as_str()));
+    let kinds = [Kind::PasswordReset, Kind::SweepHeld, Kind::PolicyStrengthened, Kind::RemediationFailed];
+    let table = kinds.map(|kind| (kind.as_str(), kind.audience().as_str()));
     assert_eq!(
         table,
         [
             ("password-reset", "user"),
-            ("password-expiring", "user"),
             ("sweep-held", "operator"),
             ("policy-strengthened", "operator"),
             ("remediation-failed", "operator"),
@@ -214,7 +206,7 @@ fn the_names_of_kinds_audiences_and_languages_are_stable() {
 #[test]
 fn the_document_for_programs_has_the_fields_that_apply_and_no_others() {
     let common = ["kind", "audience", "account_id", "finding_id"];
-    let table: [(Kind, &[&str]); 5] = [
+    let table: [(Kind, &[&str]); 4] = [
         (
             Kind::PasswordReset,
             &[
@@ -226,10 +218,6 @@ fn the_document_for_programs_has_the_fields_that_apply_and_no_others() {
                 "forced",
                 "sign_in_url",
             ],
-        ),
-        (
-            Kind::PasswordExpiring,
-            &["user_name", "password_age_days", "max_password_age_days", "days_left", "sign_in_url"],
         ),
         (Kind::SweepHeld, &["max_resets", "user_count", "users", "approval"]),
         (Kind::PolicyStrengthened, &["changes", "withheld"]),
@@ -371,20 +359,6 @@ fn a_support_contact_of_nothing_visible_is_none() {
     let blank = Wording { language: Language::En, support_contact: Some(" \n\u{200b}") };
     let email = World::default().message(Kind::PasswordReset, &blank).email;
     assert!(email.contains("ask the administrators"), "{email}");
-}
-
-#[test]
-fn a_password_that_is_due_is_to_be_changed_today() {
-    for (age, en, ja) in [
-        (80, "Choose a new password within 10 days:", "10 日以内に、"),
-        (89, "Choose a new password within 1 day:", "1 日以内に、"),
-        (90, "Choose a new password today:", "本日中に、"),
-        (100, "Choose a new password today:", "本日中に、"),
-    ] {
-        let world = World { age: Some(age), ..World::default() };
-        assert!(world.message(Kind::PasswordExpiring, &wording(Language::En)).email.contains(en));
-        assert!(world.message(Kind::PasswordExpiring, &wording(Language::Ja)).email.contains(ja));
-    }
 }
 
 #[test]
@@ -534,7 +508,7 @@ fn the_longest_names_are_cut_in_subject_and_sms_and_nowhere_else() {
 fn names_of_usual_length_stand_in_subject_and_sms_in_full() {
     let world = World { user_name: "maximilian.mustermann".parse().unwrap(), ..World::default() };
     for language in LANGUAGES {
-        for kind in [Kind::PasswordReset, Kind::PasswordExpiring, Kind::RemediationFailed] {
+        for kind in [Kind::PasswordReset, Kind::RemediationFailed] {
             let read = world.message(kind, &wording(language));
             for text in [&read.subject, &read.sms] {
                 assert!(text.contains("maximilian.mustermann"), "{text}");
@@ -641,6 +615,6 @@ proptest! {
         use crate::password::{GenerationRules, Password};
 
         let rules = GenerationRules::new(length, &EffectivePolicy::AwsDefault);
-        prop_assert!(Password::generate(&rules).unwrap().reveal().parse::<SecretArn>().is_err());
+        prop_assert!(Password::generate(rules).unwrap().reveal().parse::<SecretArn>().is_err());
     }
 }

@@ -23,7 +23,7 @@ const REMEMBERED: time::Duration = time::Duration::days(15);
 
 /// One user's reset: who it is about, and by which rules.
 #[derive(Debug)]
-pub struct Reset<'a> {
+pub(crate) struct Reset<'a> {
     /// The account that the user is in.
     pub account: &'a Account,
     /// The ledger.
@@ -40,7 +40,7 @@ pub struct Reset<'a> {
 
 /// What the deciding reads bring.
 #[derive(Debug)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// What the decision is made from.
     pub look: Look,
     /// Whom it is about; none if there is no such user.
@@ -49,7 +49,7 @@ pub struct Seen {
 
 /// The user as IAM knows them, and what goes with them.
 #[derive(Debug, Clone)]
-pub struct Subject {
+pub(crate) struct Subject {
     /// The name as IAM writes it.
     pub user: UserName,
     /// The name of the user's secret.
@@ -82,7 +82,7 @@ enum Kept {
 impl Reset<'_> {
     /// Takes every step. `look` makes the deciding reads; `announce` tells the
     /// user that the password in this secret is theirs.
-    pub async fn run<L, A>(&self, wish: Wish, look: L, announce: A) -> Ending
+    pub(crate) async fn run<L, A>(&self, wish: Wish, look: L, announce: A) -> Ending
     where
         L: AsyncFn() -> Result<Seen, Failure>,
         A: AsyncFn(&SecretArn) -> Result<(), CallError>,
@@ -243,7 +243,7 @@ where
     async fn store(&self, version: &VersionId) -> Result<(Outcome, Option<Kept>), Failure> {
         let Subject { user, policy, .. } = self.subject()?;
         let Reset { account, sign_in_url, password_length, .. } = self.reset;
-        let password = Password::generate(&GenerationRules::new(*password_length, policy))?;
+        let password = Password::generate(GenerationRules::new(*password_length, policy))?;
         let document = secret::document(user, Some(&password), &account.id, sign_in_url);
         match account.secrets.store(self.secret_arn()?, version, PENDING, &document).await? {
             Stored::New(labels) => Ok((Outcome::Stored(labels), Some(Kept::Password(version.clone(), password)))),

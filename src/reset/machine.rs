@@ -11,9 +11,8 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::Failure;
+use super::{Failure, SkipReason};
 use crate::account::credential_report::Age;
-use crate::assessment::SkipReason;
 use crate::ledger::{Entry, RequestId};
 use crate::secret::{CURRENT, PENDING, SecretArn, SecretState, VersionId};
 

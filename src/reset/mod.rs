@@ -53,11 +53,46 @@ use crate::password::NoRandomness;
 use crate::secret::SecretArn;
 use crate::survey::SurveyError;
 
-pub use self::driver::{Reset, Seen, Subject};
+pub(crate) use self::driver::{Reset, Seen, Subject};
 pub use self::machine::{
     Call, ChangePassword, ConsoleUser, Decision, Ending, LEASE, Look, Machine, NEEDED, Outcome, Standing, Step, Wish,
     decide,
 };
+
+/// Why a user is left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SkipReason {
+    /// `EXEMPT_TAG` or `EXEMPT_USERS` says so, or the tags cannot be read.
+    Exempt,
+    /// The user cannot sign in to the console.
+    NoConsolePassword,
+    /// There is no such user.
+    UserNotFound,
+    /// The password is not too old.
+    PasswordFresh,
+    /// It was reset already.
+    AlreadyReset,
+    /// The user could not choose a password of their own, and so not sign in.
+    CannotChangePassword,
+    /// Nobody but the root user can change the root user's password.
+    Root,
+}
+
+impl SkipReason {
+    /// The word in the answer.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exempt => "exempt",
+            Self::NoConsolePassword => "no-console-password",
+            Self::UserNotFound => "user-not-found",
+            Self::PasswordFresh => "password-fresh",
+            Self::AlreadyReset => "already-reset",
+            Self::CannotChangePassword => "cannot-change-password",
+            Self::Root => "root",
+        }
+    }
+}
 
 /// Why a reset did not come to its end. What was done stays done, and a later
 /// run goes on from there.

@@ -69,6 +69,14 @@ def fill(aws: Standin, account_id: str = ACCOUNT_ID, **more: Any) -> dict[str, A
     )
 
 
+def remember(aws: Standin, account_id: str, secrets: dict[str, str]) -> None:
+    """Writes down in the account's ledger that the function made these secrets: name of the user to ARN."""
+    ledger = aws.boto3("dynamodb", account=account_id)
+    for name, arn in secrets.items():
+        item = {"id": {"S": f"user#{account_id}#{name.lower()}"}, "secret_arn": {"S": arn}}
+        ledger.put_item(TableName=TABLE, Item=item)
+
+
 def environment(account_id: str = ACCOUNT_ID) -> dict[str, str]:
     """What the function must be told, and nothing more."""
     return {"NOTIFICATION_TOPIC_ARN": f"arn:aws:sns:us-east-1:{account_id}:{TOPIC}", "LEDGER_TABLE": TABLE}

@@ -11,12 +11,12 @@ from typing import Any
 
 from standin.client import Standin
 from standin.runtime import Invocation
-from world import World
+from world import LONGEST_SECONDS, World
 
 # Fewer calls than this cannot be a whole reset: then a campaign would prove nothing.
-_FEWEST_CALLS = 12
-_PATIENCE_SECONDS = 60
+_FEWEST_CALLS = 15
 _POLL_SECONDS = 0.02
+_REQUEST_ID = "5c1c3b1e-0d2f-4a55-9a62-aa0f4b3a9d10"
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Point:
     """One call of a reset: the `nth` of its operation."""
 
     operation: str
-    nth: int
+    nth: int = 1
 
     def match(self, world: World) -> dict[str, Any]:
         """For a fault's `match`."""
@@ -36,8 +36,7 @@ class Point:
 
 def points(world: World) -> list[Point]:
     """Every call of an undisturbed reset."""
-    world.answer(world.occasion)
-    world.assert_reset(before=_versions(world))
+    world.answer(world.asks())
     seen: Counter[str] = Counter()
     found = []
     for operation in world.operations():
@@ -49,8 +48,8 @@ def points(world: World) -> list[Point]:
 
 def deliver_to_all(worlds: Iterable[World], request_id: str | None = None) -> list[Invocation]:
     """The event to each of them at the same time."""
-    sent = [world.function.submit(world.event(world.occasion), request_id=request_id) for world in worlds]
-    return [future.result(timeout=_PATIENCE_SECONDS) for future in sent]
+    sent = [world.function.submit(world.asks(), request_id=request_id) for world in worlds]
+    return [future.result(timeout=LONGEST_SECONDS) for future in sent]
 
 
 def kill_at(aws: Standin, worlds: dict[Point, World], when: str) -> None:
@@ -60,28 +59,32 @@ def kill_at(aws: Standin, worlds: dict[Point, World], when: str) -> None:
     """
     aws.faults(*({"match": point.match(world), "effect": f"hang_{when}"} for point, world in worlds.items()))
     first = len(aws.calls())
-    sent = [world.function.submit(world.event(world.occasion), request_id="the-request") for world in worlds.values()]
-    alive = {world.account_id: world for world in worlds.values()}
+    sent = {
+        world.account_id: (world, world.function.submit(world.asks(), request_id=_REQUEST_ID))
+        for world in worlds.values()
+    }
+    alive = dict(sent)
     state = "received" if when == "before" else "processed"
-    deadline = time.monotonic() + _PATIENCE_SECONDS
     with ThreadPoolExecutor(16) as executioners:
         while alive:
-            assert time.monotonic() < deadline, f"{len(alive)} resets never came to the call to be killed at"
             for call in aws.calls(after=first):
                 if call["fault"] and call["state"] == state and call["account_id"] in alive:
-                    executioners.submit(alive.pop(call["account_id"]).function.kill)
+                    executioners.submit(alive.pop(call["account_id"])[0].function.kill)
+            ended = [account_id for account_id, (_, future) in alive.items() if future.done()]
+            assert not ended, f"{len(ended)} runs ended before the call to be killed at"
             time.sleep(_POLL_SECONDS)
-    for future in sent:
-        assert future.result(timeout=_PATIENCE_SECONDS).error["errorType"] == "Runtime.ExitError"
+    for _, future in sent.values():
+        assert future.result(timeout=LONGEST_SECONDS).error["errorType"] == "Runtime.ExitError"
     aws.faults()
 
 
-def redeliver(worlds: Iterable[World]) -> list[Invocation]:
-    """To fresh processes, with the same request id: what Lambda does a minute later."""
+def redeliver(aws: Standin, worlds: Iterable[World]) -> list[Invocation]:
+    """To fresh processes, with the same request id, when no lease holds any more: what Lambda does minutes later."""
     worlds = list(worlds)
+    aws.expire_leases()
     for world in worlds:
         world.function.restart()
-    return deliver_to_all(worlds, "the-request")
+    return deliver_to_all(worlds, _REQUEST_ID)
 
 
 def check_all(worlds: dict[Point, World], check: Callable[[Point, World], None]) -> None:
@@ -95,5 +98,6 @@ def check_all(worlds: dict[Point, World], check: Callable[[Point, World], None])
     assert not problems, "\n".join(["", *problems])
 
 
-def _versions(world: World) -> int:
-    return len(world.secret()["versions"]) - 1
+def assert_nobody_was_locked_out(aws: Standin) -> None:
+    """Not now, and not after any call."""
+    assert aws.invariant() == {"now": [], "watched": []}
