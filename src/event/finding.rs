@@ -92,11 +92,6 @@ impl UserRef {
         }
     }
 
-    /// Whether both mean one user: names are compared as IAM compares them.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.key() == other.key()
-    }
-
     /// What is the same for two references exactly if they mean one user.
     pub(crate) fn key(&self) -> String {
         let account = self.account_id();

@@ -23,7 +23,7 @@ use tracing::Instrument;
 
 use self::policies::PolicyWork;
 use self::sweeps::SweepWork;
-use self::users::{Demand, Target};
+use self::users::{Demand, Target, Targets};
 use crate::answer::{Answer, FindingAnswer, FindingOutcome, UserAnswer};
 use crate::aws::{Account, Aws, CallError};
 use crate::config::{Config, Mode, SweepMode};
@@ -114,7 +114,7 @@ struct Work {
     findings: Findings,
     policies: Vec<PolicyWork>,
     sweeps: Vec<SweepWork>,
-    targets: Vec<Target>,
+    targets: Targets,
     adoption: Option<AdoptOrder>,
 }
 
@@ -265,7 +265,7 @@ impl App {
                 work.is_dry_run |= order.dry_run;
                 let forced_by = order.force.then_some(delivery);
                 let demand = Demand::Reset { forced_by, max_age_days: order.max_age_days };
-                work.targets.push(Target::new(order.user, demand, work.is_dry_run));
+                work.targets.add(Target::new(order.user, demand, work.is_dry_run));
             }
             Request::Sweep(order) => {
                 work.is_dry_run |= order.dry_run;
@@ -323,7 +323,7 @@ impl App {
         };
         for user in users {
             let target = Target::new(user.clone(), demand.clone(), work.is_dry_run);
-            users::add(&mut work.targets, Target { findings: vec![place], ..target });
+            work.targets.add(Target { findings: vec![place], ..target });
         }
         let answer = FindingAnswer { id: finding.id.clone(), outcome: FindingOutcome::Handled };
         work.findings.0.push((answer, Some(finding)));

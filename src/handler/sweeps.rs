@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use futures_util::stream::{self, StreamExt};
 use time::OffsetDateTime;
 
-use super::users::{Demand, Target, log_decision, stricter};
+use super::users::{Demand, Target, Targets, log_decision, stricter};
 use super::{App, CONCURRENCY, Invocation};
 use crate::account::credential_report::{Age, CredentialReport, Row};
 use crate::answer::{Problem, UserAnswer, UserOutcome, Who};
@@ -67,15 +67,15 @@ impl App {
         &self,
         invocation: &Invocation,
         sweeps: Vec<SweepWork>,
-        mut targets: Vec<Target>,
-    ) -> (Vec<UserAnswer>, Vec<Target>) {
+        mut targets: Targets,
+    ) -> (Vec<UserAnswer>, Targets) {
         let mut answers = Vec::new();
         for sweep in sweeps {
             match self.plan(invocation, &sweep).await {
                 Ok((decided, now)) => {
                     answers.extend(decided);
                     for target in now {
-                        super::users::add(&mut targets, target);
+                        targets.add(target);
                     }
                 }
                 Err(problem) => answers.push(sweep.failed(problem)),
@@ -97,7 +97,7 @@ impl App {
         // Begun by an earlier run and never ended: that is done whatever the
         // limit, for nobody is reset by it who was not before.
         let open = self.aws.ledger().open(&sweep.account_id, now).await?;
-        let mut targets: Vec<Target> = open.iter().map(|user| sweep.target(user, Demand::Finish)).collect();
+        let finish = |user: &UserName| sweep.target(user, Demand::Finish);
 
         let (exempt, candidates): (Vec<&Row>, Vec<&Row>) = stale(&facts.report, limit_days, now)
             .partition(|row| is_exempt_by_name(&row.name, row.path(), &self.config));
@@ -125,27 +125,31 @@ impl App {
         if sweep.is_too_many(users.len()) {
             // Some of them may be exempt by tag. Those of whom that cannot be
             // said count as well: they may come next.
-            let (decided, to_be_reset) = self.rehearse_all(invocation, sweep, &account, users).await;
+            let (decided, mut to_be_reset) = self.rehearse_all(invocation, sweep, &account, users).await;
+            // Whose reset is under way is not held, but brought to its end.
+            to_be_reset.retain(|answer| !name_of(answer).is_some_and(|name| is_one_of(&open, name)));
             let unknown = decided.iter().filter(|answer| answer.problem().is_some()).count();
             answers.extend(decided);
             if sweep.is_too_many(to_be_reset.len() + unknown) {
                 log_all(&answers, sweep);
                 answers.extend(self.hold(invocation, sweep, to_be_reset).await);
-                return Ok((answers, targets));
+                return Ok((answers, open.iter().map(finish).collect()));
             }
             users = to_be_reset.iter().filter_map(name_of).cloned().collect();
         }
         log_all(&answers, sweep);
 
+        // A reset that is due brings to its end what is under way.
+        let mut now: Vec<Target> = open.iter().filter(|user| !is_one_of(&users, user)).map(finish).collect();
         match self.aws.queue() {
             Some(queue) if !sweep.is_dry_run => {
                 let queued = enqueue(queue, sweep, &users).await;
                 log_all(&queued, sweep);
                 answers.extend(queued);
             }
-            _ => targets.extend(users.iter().map(|user| sweep.stale(user))),
+            _ => now.extend(users.iter().map(|user| sweep.stale(user))),
         }
-        Ok((answers, targets))
+        Ok((answers, now))
     }
 
     async fn entries(&self, account_id: &AccountId, users: &[UserName]) -> Result<HashMap<UserKey, Entry>, Problem> {
@@ -230,6 +234,10 @@ fn name_of(answer: &UserAnswer) -> Option<&UserName> {
         Who::User(UserRef::Named { name, .. }) => Some(name),
         _ => None,
     }
+}
+
+fn is_one_of(users: &[UserName], user: &UserName) -> bool {
+    users.iter().any(|other| other.key() == user.key())
 }
 
 /// Whether the ledger knows of a password that is not too old.

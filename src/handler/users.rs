@@ -1,5 +1,7 @@
 //! Users, several at a time: look, decide, reset.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::stream::{self, StreamExt};
@@ -12,7 +14,7 @@ use crate::assessment::{assess, limit};
 use crate::aws::Account;
 use crate::event::UserRef;
 use crate::identity::UserName;
-use crate::ledger::{Entry, RequestId, UserKey};
+use crate::ledger::{self, RequestId, UserKey};
 use crate::notification::{Notification, PasswordReset};
 use crate::reset::{self, Decision, Ending, Look, Reset, Seen, SkipReason, Standing, Subject, Wish};
 use crate::secret::SecretArn;
@@ -88,7 +90,7 @@ impl Target {
     }
 
     /// What a run would come to that knows and sees this.
-    fn foresee(&self, entry: &Entry, seen: &Seen) -> UserAnswer {
+    fn foresee(&self, entry: &ledger::Entry, seen: &Seen) -> UserAnswer {
         let mut answer = match reset::decide(&self.wish(), entry, &seen.look) {
             Decision::Skip(reason) => self.skipped(reason),
             Decision::GiveWay => self.skipped(SkipReason::AlreadyReset),
@@ -107,10 +109,10 @@ impl App {
     pub(super) async fn deal_with_all(
         &self,
         invocation: &Invocation,
-        targets: Vec<Target>,
+        targets: Targets,
         findings: &Findings,
     ) -> Vec<UserAnswer> {
-        let deals = stream::iter(targets).map(async |target| {
+        let deals = stream::iter(targets.0.into_values()).map(async |target| {
             let finding_id = target.findings.first().map(|place| findings.id(*place));
             let span = tracing::error_span!(
                 "user",
@@ -292,21 +294,29 @@ impl Summary {
     }
 }
 
-/// Adds a target, or adds its reasons to the target that means the same user:
-/// one user is dealt with once, however many findings name them.
-pub(super) fn add(targets: &mut Vec<Target>, target: Target) {
-    let Some(known) = targets.iter_mut().find(|known| known.user.is_same(&target.user)) else {
-        targets.push(target);
-        return;
-    };
-    known.demand = match (known.demand.clone(), target.demand) {
-        (Demand::Finish, demand) | (demand, Demand::Finish) => demand,
-        (
-            Demand::Reset { forced_by: one, max_age_days: limit },
-            Demand::Reset { forced_by: other, max_age_days: other_limit },
-        ) => Demand::Reset { forced_by: one.or(other), max_age_days: stricter(limit, other_limit) },
-    };
-    known.findings.extend(target.findings);
+/// Users to be looked at, each once, however many findings name them.
+#[derive(Debug, Default)]
+pub(super) struct Targets(BTreeMap<String, Target>);
+
+impl Targets {
+    /// Adds a target, or adds its reasons to the target that means the same user.
+    pub(super) fn add(&mut self, target: Target) {
+        let known = match self.0.entry(target.user.key()) {
+            Entry::Vacant(place) => {
+                place.insert(target);
+                return;
+            }
+            Entry::Occupied(known) => known.into_mut(),
+        };
+        known.demand = match (known.demand.clone(), target.demand) {
+            (Demand::Finish, demand) | (demand, Demand::Finish) => demand,
+            (
+                Demand::Reset { forced_by: one, max_age_days: limit },
+                Demand::Reset { forced_by: other, max_age_days: other_limit },
+            ) => Demand::Reset { forced_by: one.or(other), max_age_days: stricter(limit, other_limit) },
+        };
+        known.findings.extend(target.findings);
+    }
 }
 
 /// The lower of two limits, each of which may not be set.

@@ -3,6 +3,7 @@
 
 mod crashes;
 mod leaks;
+mod ledger;
 mod outcomes;
 mod races;
 mod random;

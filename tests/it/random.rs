@@ -60,6 +60,7 @@ enum Mishap {
     KilledBefore,
     KilledAfter,
     AnswerLost,
+    RequestLost,
     ServerError,
     Denied,
 }
@@ -79,6 +80,7 @@ fn happenings() -> impl Strategy<Value = Happening> {
         Mishap::KilledBefore,
         Mishap::KilledAfter,
         Mishap::AnswerLost,
+        Mishap::RequestLost,
         Mishap::ServerError,
         Mishap::Denied,
     ]);
@@ -213,6 +215,7 @@ impl Story {
                     Mishap::KilledBefore => Fault::CrashBefore(at),
                     Mishap::KilledAfter => Fault::CrashAfter(at),
                     Mishap::AnswerLost => Fault::LostAnswer(at),
+                    Mishap::RequestLost => Fault::LostRequest(at),
                     Mishap::ServerError => Fault::Error(at, 500, "ServiceFailure"),
                     Mishap::Denied => Fault::Error(at, 400, "AccessDenied"),
                 });
