@@ -176,7 +176,7 @@ impl Config {
             secret_prefix: env.or_default("SECRET_PREFIX", "iam-console-password", SECRET_PREFIX, secret_prefix)?,
             secret_kms_key_id: env.optional("SECRET_KMS_KEY_ID", KMS_KEY, kms_key)?,
             finding_rules: Rules {
-                password_age_findings: env.globs("PASSWORD_AGE_FINDINGS", "*password-age*"),
+                password_age_findings: env.globs("PASSWORD_AGE_FINDINGS", PASSWORD_AGE_FINDINGS),
                 trusted_products: env.globs("TRUSTED_PRODUCTS", ""),
             },
             work_queue_url: env.optional("WORK_QUEUE_URL", "the URL of an SQS queue", queue_url)?,
@@ -255,6 +255,11 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
         Globs::parse(self.get(variable).as_deref().unwrap_or(default))
     }
 }
+
+/// Names of public checks and rules; none matches a policy control or a check
+/// for unused credentials.
+const PASSWORD_AGE_FINDINGS: &str = "*password-age*,*password_age*,*passwordage*,*password-max-age*,*password-expir*,\
+    *password_expir*,*old-password*,*old_password*,*password*older*";
 
 const TOPIC_ARN: &str = "the ARN of an SNS topic (arn:aws:sns:REGION:ACCOUNT:NAME)";
 
@@ -345,7 +350,19 @@ mod tests {
         assert_eq!(config.change_password_grant, ChangePasswordGrant::Attach);
         assert_eq!(config.secret_prefix, "iam-console-password");
         assert_eq!(config.secret_kms_key_id, None);
-        assert!(config.finding_rules.password_age_findings.matches("OrgConfigRule-iam-password-age-abcdefgh"));
+        for (name, is_wanted) in [
+            ("OrgConfigRule-iam-password-age-abcdefgh", true),
+            ("iam_user_password_age", true),
+            ("iam-user-password-expiration", true),
+            ("iam-users-with-old-password", true),
+            ("aws_iam_user_password_older_90_days", true),
+            ("PasswordAge", true),
+            ("check-iam-user-password-age", true),
+            ("iam-password-policy", false),
+            ("iam-user-unused-credentials-check", false),
+        ] {
+            assert_eq!(config.finding_rules.password_age_findings.matches(name), is_wanted, "{name}");
+        }
         assert!(config.finding_rules.trusted_products.is_empty());
         assert_eq!(config.work_queue_url, None);
         assert_eq!(config.member_role_name, None);
