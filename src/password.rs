@@ -186,19 +186,8 @@ mod tests {
 
     #[test]
     fn the_length_is_the_configured_one_raised_to_the_policys_minimum() {
-        let policy = |minimum_length| {
-            EffectivePolicy::Custom(PasswordPolicy {
-                minimum_length,
-                require_symbols: false,
-                require_numbers: false,
-                require_uppercase: false,
-                require_lowercase: false,
-                allow_users_to_change_password: true,
-                max_age_days: None,
-                reuse_prevention: None,
-                hard_expiry: None,
-            })
-        };
+        let policy =
+            |minimum_length| EffectivePolicy::Custom(PasswordPolicy { minimum_length, ..PasswordPolicy::LAXEST });
         for (configured, minimum, length) in
             [(24, 6, 24), (24, 24, 24), (24, 30, 30), (8, 6, 8), (8, 128, 128), (128, 6, 128), (255, 6, 128), (0, 6, 8)]
         {
@@ -236,10 +225,7 @@ mod tests {
                 require_numbers,
                 require_uppercase,
                 require_lowercase,
-                allow_users_to_change_password: false,
-                max_age_days: None,
-                reuse_prevention: None,
-                hard_expiry: None,
+                ..PasswordPolicy::LAXEST
             }
         }
     }
@@ -310,10 +296,7 @@ mod tests {
             require_numbers: true,
             require_uppercase: true,
             require_lowercase: true,
-            allow_users_to_change_password: true,
-            max_age_days: None,
-            reuse_prevention: None,
-            hard_expiry: None,
+            ..PasswordPolicy::LAXEST
         };
         for _ in 0..500 {
             assert!(aws_accepts(generate(8).reveal(), Some(&strictest)));

@@ -68,6 +68,19 @@ pub struct PasswordPolicy {
 }
 
 impl PasswordPolicy {
+    /// What `UpdateAccountPasswordPolicy` without parameters sets.
+    pub(crate) const LAXEST: Self = Self {
+        minimum_length: 6,
+        require_symbols: false,
+        require_numbers: false,
+        require_uppercase: false,
+        require_lowercase: false,
+        allow_users_to_change_password: false,
+        max_age_days: None,
+        reuse_prevention: None,
+        hard_expiry: None,
+    };
+
     /// What an account without a policy is given before a control's requirement
     /// is added, so that no password which AWS's default policy refuses is
     /// accepted afterwards.
@@ -81,14 +94,11 @@ impl PasswordPolicy {
     /// Users may change their own password, because a reset obliges them to.
     const INSTEAD_OF_DEFAULT: Self = Self {
         minimum_length: DEFAULT_MINIMUM_LENGTH,
-        require_symbols: false,
         require_numbers: true,
         require_uppercase: true,
         require_lowercase: true,
         allow_users_to_change_password: true,
-        max_age_days: None,
-        reuse_prevention: None,
-        hard_expiry: None,
+        ..Self::LAXEST
     };
 
     /// Whether this policy lets a user have `password`, as far as the password
@@ -495,18 +505,7 @@ mod tests {
 
     use super::*;
 
-    /// What `UpdateAccountPasswordPolicy` without parameters sets.
-    const LAX: PasswordPolicy = PasswordPolicy {
-        minimum_length: 6,
-        require_symbols: false,
-        require_numbers: false,
-        require_uppercase: false,
-        require_lowercase: false,
-        allow_users_to_change_password: false,
-        max_age_days: None,
-        reuse_prevention: None,
-        hard_expiry: None,
-    };
+    const LAX: PasswordPolicy = PasswordPolicy::LAXEST;
 
     fn iam_7() -> Requirement {
         Requirement {

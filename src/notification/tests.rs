@@ -31,14 +31,12 @@ impl Default for World {
     fn default() -> Self {
         let policy = PasswordPolicy {
             minimum_length: 8,
-            require_symbols: false,
             require_numbers: true,
             require_uppercase: true,
             require_lowercase: true,
             allow_users_to_change_password: true,
-            max_age_days: None,
-            reuse_prevention: None,
             hard_expiry: Some(true),
+            ..PasswordPolicy::LAXEST
         };
         let requirement = Requirement {
             symbols: true,
