@@ -336,6 +336,7 @@ pub(crate) struct Answer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub(crate) struct Totals {
     pub(crate) reset: usize,
+    /// Always 0: nobody is given time to change a password themselves yet.
     pub(crate) change_required: usize,
     pub(crate) skipped: usize,
     pub(crate) held: usize,
@@ -351,19 +352,22 @@ impl Answer {
 
     /// Counts.
     pub(crate) fn totals(&self) -> Totals {
-        let count = |status| self.users.iter().filter(|user| user.status() == status).count();
-        let of_policies = self.policies.iter().filter(|policy| policy.problem().is_some()).count();
-        let of_findings = self.findings.iter().filter(|finding| finding.has_failed()).count();
-        let of_secrets =
-            self.secrets.iter().filter(|secret| matches!(secret.outcome, SecretOutcome::Failed(_))).count();
-        Totals {
-            reset: count("reset"),
-            change_required: 0,
-            skipped: count("skipped"),
-            held: count("held"),
-            queued: count("queued"),
-            failed: count("failed") + of_policies + of_findings + of_secrets,
+        let mut totals = Totals::default();
+        for user in &self.users {
+            match user.outcome {
+                UserOutcome::Reset => totals.reset += 1,
+                UserOutcome::WouldReset => {}
+                UserOutcome::Skipped(_) => totals.skipped += 1,
+                UserOutcome::Held { .. } => totals.held += 1,
+                UserOutcome::Queued => totals.queued += 1,
+                UserOutcome::Failed(_) => totals.failed += 1,
+            }
         }
+        totals.failed += self.policies.iter().filter(|policy| policy.problem().is_some()).count();
+        totals.failed += self.findings.iter().filter(|finding| finding.has_failed()).count();
+        let has_failed = |secret: &&SecretAnswer| matches!(secret.outcome, SecretOutcome::Failed(_));
+        totals.failed += self.secrets.iter().filter(has_failed).count();
+        totals
     }
 
     /// How many findings did not count.

@@ -108,7 +108,7 @@ impl Ledger {
             .set("versions", ids(versions))
             .set("request", request(for_request))
             .set_secret_arn(secret_arn);
-        Ok(self.update(update.only_under(leased)).await?.map_or(Written::LeaseLost, |_| Written::Done))
+        self.write(update, leased).await
     }
 
     /// Forgets the attempt, and keeps the lease. Somebody set a password after
@@ -119,14 +119,8 @@ impl Ledger {
         changed_at: Option<OffsetDateTime>,
         secret_arn: Option<&SecretArn>,
     ) -> Result<Written, CallError> {
-        let mut update = Update::of(leased.key)
-            .set("lease_holder", text(leased.holder.as_str()))
-            .set_secret_arn(secret_arn)
-            .remove(ATTEMPT);
-        if let Some(at) = changed_at {
-            update = update.set("changed_at", time(at));
-        }
-        Ok(self.update(update.only_under(leased)).await?.map_or(Written::LeaseLost, |_| Written::Done))
+        let update = Update::of(leased.key).set("lease_holder", text(leased.holder.as_str()));
+        self.write(update.end_attempt(changed_at, secret_arn), leased).await
     }
 
     /// Ends the attempt and gives the lease back. The password is not older than
@@ -137,15 +131,11 @@ impl Ledger {
         changed_at: Option<OffsetDateTime>,
         secret_arn: Option<&SecretArn>,
     ) -> Result<Written, CallError> {
-        let mut update = Update::of(leased.key)
+        let update = Update::of(leased.key)
             .set("closed_by", text(leased.holder.as_str()))
-            .set_secret_arn(secret_arn)
-            .remove(ATTEMPT)
+            .end_attempt(changed_at, secret_arn)
             .remove(&["open", "lease_holder", "lease_until"]);
-        if let Some(at) = changed_at {
-            update = update.set("changed_at", time(at));
-        }
-        if self.update(update.only_under(leased)).await?.is_some() {
+        if self.write(update, leased).await? == Written::Done {
             return Ok(Written::Done);
         }
         // The answer to a first try may have been lost.
@@ -157,8 +147,7 @@ impl Ledger {
     /// Gives the lease back and leaves the attempt open.
     pub async fn give_back(&self, leased: Leased<'_>, secret_arn: Option<&SecretArn>) -> Result<Written, CallError> {
         let update = Update::of(leased.key).set("closed_by", text("-")).set_secret_arn(secret_arn);
-        let update = update.remove(&["lease_holder", "lease_until"]).only_under(leased);
-        Ok(self.update(update).await?.map_or(Written::LeaseLost, |_| Written::Done))
+        self.write(update.remove(&["lease_holder", "lease_until"]), leased).await
     }
 
     /// Remembers until `expires` that the request was carried out for the user.
@@ -224,6 +213,13 @@ impl Ledger {
             users.extend(left.filter_map(|item| UserKey::name_in(as_text(item, "id")?)));
         }
         Ok(users)
+    }
+
+    /// Carries an update out, if the lease is still this run's.
+    async fn write(&self, update: Update, leased: Leased<'_>) -> Result<Written, CallError> {
+        let holder = text(leased.holder.as_str());
+        let update = update.naming("lease_holder").value(":holder", holder).only_if("#lease_holder = :holder");
+        Ok(self.update(update).await?.map_or(Written::LeaseLost, |_| Written::Done))
     }
 
     /// Carries an update out; none if its condition does not hold.
@@ -333,9 +329,19 @@ impl Update {
         self
     }
 
-    fn only_under(mut self, leased: Leased<'_>) -> Self {
-        self.name("lease_holder");
-        self.value(":holder", text(leased.holder.as_str())).only_if("#lease_holder = :holder")
+    /// Takes the attempt out, and keeps what is known besides.
+    fn end_attempt(self, changed_at: Option<OffsetDateTime>, secret_arn: Option<&SecretArn>) -> Self {
+        let update = self.set_secret_arn(secret_arn).remove(ATTEMPT);
+        match changed_at {
+            Some(at) => update.set("changed_at", time(at)),
+            None => update,
+        }
+    }
+
+    /// Names an attribute that only the condition needs.
+    fn naming(mut self, attribute: &str) -> Self {
+        self.name(attribute);
+        self
     }
 
     /// Every attribute goes by a placeholder: some names are reserved words.
