@@ -43,6 +43,33 @@ def conjunctions(pattern: dict[str, Any]) -> list[Conjunction]:
     return _multiplied(pattern, "", [{}])
 
 
+def complexity(pattern: dict[str, Any]) -> int:
+    """What EventBridge refuses a rule for, if it is too much; nobody has published how much that is.
+
+    The measure is event-ruler's MachineComplexityEvaluator: how many beginnings of wildcards a value can fit at once.
+    For each wildcard of a path that is one at every star, and one for what is read last; here the sum of these, which
+    is short of it only where a wildcard repeats a character.
+    """
+    paths: dict[str, set[str]] = {}
+    for conjunction in conjunctions(pattern):
+        for path, alternatives in conjunction.items():
+            paths.setdefault(path, set()).update(_wildcards(alternatives))
+    return max(sum(1 + text.count("*") for text in texts) for texts in paths.values())
+
+
+def _wildcards(node: Any) -> Iterator[str]:
+    """The wildcards in a matcher, which `anything-but` may hold in a list."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _wildcards(item)
+    elif isinstance(node, dict):
+        for operator, operand in node.items():
+            if operator == "wildcard":
+                yield from [operand] if isinstance(operand, str) else operand
+            else:
+                yield from _wildcards(operand)
+
+
 def _multiplied(pattern: dict[str, Any], parent: str, so_far: list[Conjunction]) -> list[Conjunction]:
     for key, value in pattern.items():
         if key == "$or":

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .event_pattern import conjunctions, matches
+from .event_pattern import complexity, conjunctions, matches
 
 STAFF = {
     "staff": [
@@ -116,3 +116,13 @@ def test_a_pattern_that_eventbridge_refuses_or_misreads_is_an_error(pattern: dic
 def test_wildcards_must_not_follow_each_other() -> None:
     with pytest.raises(ValueError, match="consecutive"):
         matches({"a": [{"wildcard": "a**"}]}, {"a": "a"})
+
+
+def test_only_wildcards_are_complex() -> None:
+    stacks = [{"wildcard": f"*:stack/{name}/*"} for name in ("a", "b", "c", "d")]
+    # https://github.com/vals-ai/Valkyrie/pull/278: three were taken, the fourth refused.
+    assert complexity({"a": stacks[:3]}) == 9
+    assert complexity({"a": stacks}) == 12
+    assert complexity({"a": stacks[:1], "$or": [{"b": stacks[:2]}, {"b": stacks[1:3]}]}) == 9
+    assert complexity({"a": [{"anything-but": {"wildcard": ["*x", "y*"]}}]}) == 4
+    assert complexity({"a": ["x", {"suffix": "y"}, {"anything-but": {"prefix": "z"}}, {"exists": False}]}) == 0
