@@ -101,6 +101,10 @@ fuzz: ## Hostile input for every parser: make fuzz FUZZ_SECONDS=600 FUZZ_TARGETS
 			$$binary $$target --exact --nocapture --quiet --test-threads 1 || exit; \
 	done
 
+.PHONY: verify
+verify: ## The model of the reset within larger bounds, some minutes
+	cargo test --locked --test it -- --ignored --nocapture --test-threads 1 model
+
 .PHONY: lint
 lint: $(INFRA_READY) $(CHECKOV_READY) ## Format, lints, documentation, dependencies, templates
 	cargo fmt --check

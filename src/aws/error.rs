@@ -21,6 +21,9 @@ pub struct CallError {
     pub request_id: Option<String>,
     /// Whether no retry mends it: a person has to act, and should be told so.
     pub needs_a_person: bool,
+    /// Whether AWS did not say that it refused the call: it may have carried it
+    /// out, or may yet do so.
+    pub is_unanswered: bool,
 }
 
 fn detail(part: Option<&String>, before: &str) -> String {
@@ -66,11 +69,11 @@ impl CallError {
             },
             str::to_owned,
         );
-        let unanswered =
-            matches!(error, SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_));
+        let is_unanswered = status.is_some_and(|status| status >= 500)
+            || matches!(error, SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_));
         // The same call may succeed later, with nothing else changed.
-        let may_pass = unanswered
-            || status.is_some_and(|status| status >= 500 || status == 429)
+        let may_pass = is_unanswered
+            || status.is_some_and(|status| status == 429)
             || code == TEMPORARILY_UNMODIFIABLE
             || THROTTLED.contains(&code.as_str());
         let message = match input {
@@ -78,13 +81,13 @@ impl CallError {
             Input::Secret => None,
         };
         let request_id = error.request_id().map(str::to_owned);
-        Self { operation, code, message, request_id, needs_a_person: !may_pass }
+        Self { operation, code, message, request_id, needs_a_person: !may_pass, is_unanswered }
     }
 
     /// An answer that lacks what AWS documents to be in it.
     pub(super) fn incomplete(operation: &'static str, what: &str) -> Self {
         let code = format!("the answer holds no {what}");
-        Self { operation, code, message: None, request_id: None, needs_a_person: false }
+        Self { operation, code, message: None, request_id: None, needs_a_person: false, is_unanswered: false }
     }
 
     pub(super) fn is(&self, codes: &[&str]) -> bool {

@@ -283,15 +283,15 @@ impl Call {
             | Self::Apply(_)
             | Self::Promote { .. }
             | Self::Announce
-            | Self::DropLabel(..) => true,
-            // Reads, and writes to the ledger, which are refused without it.
+            | Self::DropLabel(..)
+            | Self::Serve(_) => true,
+            // Reads, and writes to the user's item, which are refused without it.
             Self::TakeLease(_)
             | Self::Look
             | Self::Choose { .. }
             | Self::ReadPolicy
             | Self::ReadBack(_)
             | Self::Describe
-            | Self::Serve(_)
             | Self::Forget { .. }
             | Self::Close { .. }
             | Self::GiveBack { .. } => false,
@@ -404,6 +404,8 @@ pub struct Machine {
     is_announced: bool,
     /// Whether a call found the user without a console password.
     is_gone: bool,
+    /// Whether AWS may yet carry out a call that failed.
+    is_unanswered: bool,
     secret: Option<SecretState>,
     /// The version of the attempt; none if one has to be chosen.
     version: Option<VersionId>,
@@ -431,6 +433,7 @@ impl Machine {
             is_policy_known: true,
             is_announced: false,
             is_gone: false,
+            is_unanswered: false,
             secret: None,
             version: None,
             requests: BTreeSet::new(),
@@ -522,6 +525,10 @@ impl Machine {
                 calls.extend(self.displaced(secret).cloned().map(Call::KeepInSight));
             }
         }
+        // The ledger knows one request of an attempt. Whatever becomes of this
+        // attempt, it is the end of another one that joins it, too.
+        let joined = self.requests.iter().filter(|request| self.entry.request.as_ref() != Some(request));
+        calls.extend(joined.cloned().map(Call::Serve));
         if self.version.is_none() {
             calls.push(Call::Choose {
                 after: self.entry.versions.clone(),
@@ -589,12 +596,13 @@ impl Machine {
         if !self.awaited.is_empty() {
             return;
         }
+        let is_gone = std::mem::take(&mut self.is_gone);
         match self.failure.take() {
             Some(failure) => self.stop(failure),
-            None if self.is_gone => {
-                let ending = Ending::Skipped(SkipReason::NoConsolePassword, self.our_secret());
-                self.stage = Stage::Closing(ending);
-                self.is_gone = false;
+            // To look again tells what became of the user.
+            None if is_gone => {
+                self.stage =
+                    if self.is_settled { Stage::GivingBack(self.failed(Failure::Unsettled)) } else { Stage::Settling };
             }
             None => self.go_on(outcome),
         }
@@ -604,6 +612,7 @@ impl Machine {
     fn note(&mut self, call: &Call, outcome: &Outcome) {
         match (call, outcome) {
             (_, Outcome::Failed(failure)) => {
+                self.is_unanswered |= call.needs_lease() && failure.is_unanswered();
                 self.failure.get_or_insert_with(|| failure.clone());
             }
             (_, Outcome::NoLoginProfile) => self.is_gone = true,
@@ -650,6 +659,8 @@ impl Machine {
             // What is not closed is found by the index and closed by a later run.
             Stage::GivingBack(ending) | Stage::Closing(ending @ Ending::Skipped(..)) => Stage::Over(ending),
             Stage::Leasing { .. } | Stage::Closing(_) => Stage::Over(self.failed(failure)),
+            // The lease outlasts the call: until it ends, nobody else is at work.
+            _ if self.is_unanswered => Stage::Over(self.failed(failure)),
             _ => Stage::GivingBack(self.failed(failure)),
         };
     }
@@ -718,7 +729,7 @@ impl Machine {
         self.secret = look.secret;
         self.is_untagged = look.is_untagged;
         match decision {
-            Decision::Skip(reason) => self.skip(reason, is_begun),
+            Decision::Skip(reason) if !is_begun => self.skip(reason),
             Decision::Fail(failure) => Stage::GivingBack(self.failed(failure)),
             Decision::Begin => self.begin(),
             Decision::Finish => {
@@ -727,15 +738,19 @@ impl Machine {
                 self.is_demanded = true;
                 self.proceed()
             }
-            Decision::GiveWay if !self.is_settled => Stage::Settling,
-            Decision::GiveWay => match self.entry.request.clone() {
-                Some(request) => {
-                    self.requests.insert(request);
-                    Stage::Serving
-                }
-                None => Stage::Forgetting,
-            },
+            // The password of an attempt went with the user's login profile.
+            Decision::Skip(_) | Decision::GiveWay => self.give_way(),
         }
+    }
+
+    /// Ends an attempt whose password is not the user's any more.
+    fn give_way(&mut self) -> Stage {
+        // A read that lags may only seem to show it.
+        if !self.is_settled {
+            return Stage::Settling;
+        }
+        self.requests = self.entry.request.iter().cloned().collect();
+        if self.requests.is_empty() { Stage::Forgetting } else { Stage::Serving }
     }
 
     /// Begins an attempt for this run's own wish. One that was chosen before and
@@ -786,8 +801,262 @@ impl Machine {
     }
 
     /// Ends the run. Labels that no attempt needs any more are taken off before.
-    fn skip(&self, reason: SkipReason, is_begun: bool) -> Stage {
+    fn skip(&self, reason: SkipReason) -> Stage {
         let ending = Ending::Skipped(reason, self.our_secret());
-        if is_begun || self.labels_to_drop().is_empty() { Stage::Closing(ending) } else { Stage::ClearingUp(ending) }
+        if self.labels_to_drop().is_empty() { Stage::Closing(ending) } else { Stage::ClearingUp(ending) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use time::macros::datetime;
+
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-20 12:00 UTC);
+    const HOUR_AGO: OffsetDateTime = datetime!(2026-11-20 11:00 UTC);
+    const LONG_AGO: OffsetDateTime = datetime!(2026-07-20 12:00 UTC);
+
+    fn id(text: &str) -> VersionId {
+        VersionId::from_stored(text)
+    }
+
+    fn arn() -> SecretArn {
+        "arn:aws:secretsmanager:us-east-1:123456789012:secret:p/123456789012/alice-AbCdEf".parse().unwrap()
+    }
+
+    fn forced() -> Wish {
+        Wish::Forced(RequestId::from_ledger("r1"))
+    }
+
+    /// The secret, with these labels on these versions.
+    fn secret(labels: &[(&str, &str)]) -> SecretState {
+        let mut secret = SecretState { arn: arn(), deleted: false, tags: BTreeMap::new(), versions: BTreeMap::new() };
+        for (version, label) in labels {
+            secret.put_label(&id(version), label);
+        }
+        secret
+    }
+
+    /// What the ledger says when the lease is taken: `new` is chosen, and the
+    /// secret is ours.
+    fn entry() -> Entry {
+        Entry {
+            secret_arn: Some(arn()),
+            marker: Some(id("marker")),
+            versions: vec![id("new")],
+            reserved_at: Some(NOW),
+            ..Entry::default()
+        }
+    }
+
+    fn user() -> ConsoleUser {
+        ConsoleUser {
+            is_exempt: false,
+            is_demanded: false,
+            change_password: ChangePassword::Allowed,
+            changed: Some(LONG_AGO),
+            limit_days: 90,
+            now: NOW,
+        }
+    }
+
+    fn look(user: ConsoleUser, secret: Option<SecretState>) -> Look {
+        Look { standing: Standing::Console(user), secret, is_untagged: false, is_served: false }
+    }
+
+    #[test]
+    fn each_decision_follows_from_what_is_known() {
+        let plain = || look(user(), None);
+        let gone = |standing| Look { standing, ..plain() };
+        let changed = |changed| look(ConsoleUser { changed, ..user() }, None);
+        let begun = |is_demanded| {
+            look(ConsoleUser { is_demanded, is_exempt: true, ..user() }, Some(secret(&[("new", PENDING)])))
+        };
+        let known = |changed_at| Entry { changed_at: Some(changed_at), ..entry() };
+        let strange = Entry { secret_arn: None, ..entry() };
+        let skip = Decision::Skip;
+        let not_ours = Decision::Fail(Failure::NotOurSecret(arn()));
+        let served = Look { is_served: true, ..plain() };
+        let exempt = look(ConsoleUser { is_exempt: true, ..user() }, None);
+        let helpless = look(ConsoleUser { change_password: ChangePassword::Impossible, ..user() }, None);
+        let table = [
+            ("no user", forced(), entry(), gone(Standing::NoSuchUser), skip(SkipReason::UserNotFound)),
+            ("no password", forced(), entry(), gone(Standing::NoConsolePassword), skip(SkipReason::NoConsolePassword)),
+            ("exempt", forced(), entry(), exempt, skip(SkipReason::Exempt)),
+            ("cannot change it", forced(), entry(), helpless, skip(SkipReason::CannotChangePassword)),
+            ("asked for", forced(), entry(), changed(Some(HOUR_AGO)), Decision::Begin),
+            ("asked for, age unknown", forced(), entry(), changed(None), Decision::Begin),
+            ("asked for, and done", forced(), entry(), served, skip(SkipReason::AlreadyReset)),
+            ("stale", Wish::Stale, entry(), plain(), Decision::Begin),
+            ("stale once more", Wish::Stale, known(LONG_AGO), plain(), Decision::Begin),
+            ("fresh", Wish::Stale, entry(), changed(Some(HOUR_AGO)), skip(SkipReason::PasswordFresh)),
+            ("the report is behind", Wish::Stale, known(HOUR_AGO), plain(), skip(SkipReason::AlreadyReset)),
+            ("age unknown", Wish::Stale, entry(), changed(None), Decision::Fail(Failure::UnknownAge)),
+            ("reset, not in the report", Wish::Stale, known(HOUR_AGO), changed(None), skip(SkipReason::AlreadyReset)),
+            ("nothing begun", Wish::Finish, entry(), plain(), skip(SkipReason::AlreadyReset)),
+            ("begun", Wish::Finish, entry(), begun(true), Decision::Finish),
+            ("begun, by another wish", Wish::Stale, entry(), begun(true), Decision::Finish),
+            ("begun, then chosen", Wish::Finish, entry(), begun(false), Decision::GiveWay),
+            ("a stranger's secret", forced(), strange.clone(), look(user(), Some(secret(&[("x", CURRENT)]))), not_ours),
+            (
+                "known by its marker",
+                forced(),
+                strange,
+                look(user(), Some(secret(&[("marker", CURRENT)]))),
+                Decision::Begin,
+            ),
+        ];
+        for (case, wish, entry, look, expected) in table {
+            assert_eq!(decide(&wish, &entry, &look), expected, "{case}");
+        }
+    }
+
+    /// Runs the machine with calls that all go well, but for those that `other`
+    /// answers otherwise. Gives the names of the calls, those of one step
+    /// together.
+    fn run(wish: Wish, look: &Look, mut other: impl FnMut(&Call) -> Option<Outcome>) -> (Vec<String>, Ending) {
+        let request = wish.request().cloned();
+        let mut machine = Machine::new(wish);
+        let mut steps = Vec::new();
+        loop {
+            let calls = match machine.next(LEASE) {
+                Step::Make(calls) => calls,
+                Step::Pause(duration) => {
+                    steps.push(format!("{duration:?}"));
+                    continue;
+                }
+                Step::End(ending) => return (steps, ending),
+            };
+            let name = |call: &Call| {
+                let text = format!("{call:?}");
+                text[..text.find(|c: char| !c.is_alphabetic()).unwrap_or(text.len())].to_owned()
+            };
+            steps.push(calls.iter().map(name).collect::<Vec<_>>().join(" + "));
+            for call in &calls {
+                let outcome = other(call).unwrap_or_else(|| match call {
+                    Call::TakeLease(_) => Outcome::Leased(Entry { request: request.clone(), ..entry() }),
+                    Call::Look => Outcome::Seen(Box::new(look.clone())),
+                    Call::Create(marker) => Outcome::Created(SecretState::created(arn(), &BTreeMap::new(), marker)),
+                    Call::Choose { after, .. } => Outcome::Chosen(after.iter().cloned().chain([id("newer")]).collect()),
+                    Call::Store(_) => Outcome::Stored([PENDING.to_owned()].into()),
+                    _ => Outcome::Done,
+                });
+                machine.learn(call, outcome);
+            }
+        }
+    }
+
+    #[test]
+    fn a_first_reset_demands_stores_sets_promotes_announces_and_closes() {
+        let (steps, ending) = run(forced(), &look(user(), None), |_| None);
+        let expected = [
+            "TakeLease",
+            "Look",
+            "Demand + Create",
+            "Store",
+            "Apply",
+            "Promote",
+            "Announce + Serve + DropLabel",
+            "Close",
+        ];
+        assert_eq!(steps, expected);
+        assert_eq!(ending, Ending::Reset(arn()));
+    }
+
+    #[test]
+    fn a_later_reset_uses_the_secret_that_is_there() {
+        let look = Look { is_untagged: true, ..look(user(), Some(secret(&[("old", CURRENT)]))) };
+        let (steps, _) = run(Wish::Stale, &look, |_| None);
+        assert_eq!(steps[2..], ["Demand + Tag", "Store", "Apply", "Promote", "Announce + DropLabel", "Close"]);
+    }
+
+    #[test]
+    fn the_grant_comes_before_the_demand() {
+        let user = ConsoleUser { change_password: ChangePassword::AfterGrant, ..user() };
+        let (steps, _) = run(forced(), &look(user, None), |_| None);
+        assert_eq!(steps[2..4], ["Grant", "Demand + Create"]);
+    }
+
+    #[test]
+    fn a_secret_is_restored_before_anything_else_is_done_with_it() {
+        let look = Look { is_untagged: true, ..look(user(), Some(secret(&[("old", PENDING)]))) };
+        let deleted = look.secret.clone().map(|secret| SecretState { deleted: true, ..secret });
+        let (steps, _) = run(Wish::Stale, &Look { secret: deleted, ..look }, |_| None);
+        assert_eq!(steps[2..5], ["Demand + Restore", "Tag + KeepInSight", "Store"]);
+    }
+
+    #[test]
+    fn an_attempt_of_another_request_that_was_never_stored_gets_a_version_of_its_own() {
+        let leased = |call: &Call| matches!(call, Call::TakeLease(_)).then(|| Outcome::Leased(entry()));
+        let (steps, _) = run(forced(), &look(user(), None), leased);
+        assert_eq!(steps[2..4], ["Demand + Create + Choose", "Store"]);
+    }
+
+    /// The look at a user whose attempt was stored and demanded.
+    fn stored() -> Look {
+        look(ConsoleUser { is_demanded: true, ..user() }, Some(secret(&[("old", CURRENT), ("new", PENDING)])))
+    }
+
+    #[test]
+    fn recovery_reads_the_stored_password_back_and_sets_it_again() {
+        let (steps, ending) = run(Wish::Finish, &stored(), |_| None);
+        assert_eq!(steps[2..], ["ReadBack", "Apply", "Promote", "Announce + DropLabel", "Close"]);
+        assert_eq!(ending, Ending::Reset(arn()));
+    }
+
+    #[test]
+    fn a_refused_password_stays_in_sight_while_another_one_takes_its_place() {
+        let refused = |call: &Call| (*call == Call::Apply(id("new"))).then_some(Outcome::Refused);
+        let (steps, ending) = run(Wish::Finish, &stored(), refused);
+        let expected = ["ReadBack", "Apply", "ReadPolicy + KeepInSight + Choose", "Store", "Apply", "Promote"];
+        assert_eq!(steps[2..8], expected);
+        assert_eq!(steps[8..], ["Announce + DropLabel + DropLabel", "Close"]);
+        assert_eq!(ending, Ending::Reset(arn()));
+    }
+
+    #[test]
+    fn passwords_that_are_refused_again_and_again_end_the_run() {
+        let refused = |call: &Call| matches!(call, Call::Apply(_)).then_some(Outcome::Refused);
+        let (steps, ending) = run(Wish::Finish, &stored(), refused);
+        assert_eq!(steps.iter().filter(|step| *step == "Apply").count(), MOST_REFUSALS + 1);
+        assert_eq!(steps.last().unwrap(), "GiveBack");
+        assert_eq!(ending, Ending::Failed(Failure::Refused, Some(arn())));
+    }
+
+    #[test]
+    fn nobody_gives_way_before_iam_shows_all_that_it_was_told() {
+        let chosen = look(user(), stored().secret);
+        let mut looks = [stored(), chosen.clone()].into_iter();
+        let late = |call: &Call| (*call == Call::Look).then(|| Outcome::Seen(Box::new(looks.next_back().unwrap())));
+        let (steps, _) = run(Wish::Finish, &chosen, late);
+        assert_eq!(steps[1..5], ["Look", "10s", "Look", "ReadBack"]);
+    }
+
+    #[test]
+    fn a_run_whose_lease_is_too_short_takes_it_anew_and_looks_anew_at_most_three_times() {
+        let mut machine = Machine::new(forced());
+        for _ in 0..MOST_LEASES {
+            assert!(
+                matches!(&machine.next(Duration::ZERO), Step::Make(calls) if calls == &[Call::TakeLease(forced().request().cloned())])
+            );
+            machine.learn(&Call::TakeLease(forced().request().cloned()), Outcome::Leased(entry()));
+            assert_eq!(machine.next(Duration::ZERO), Step::Make(vec![Call::Look]));
+            machine.learn(&Call::Look, Outcome::Seen(Box::new(look(user(), None))));
+        }
+        let give_back = Call::GiveBack { secret_arn: None };
+        assert_eq!(machine.next(Duration::ZERO), Step::Make(vec![give_back.clone()]));
+        machine.learn(&give_back, Outcome::Done);
+        assert_eq!(machine.next(Duration::ZERO), Step::End(Ending::Failed(Failure::LeaseTooShort, None)));
+    }
+
+    #[test]
+    fn a_run_waits_some_seconds_for_the_lease_of_another_one() {
+        let taken = |call: &Call| matches!(call, Call::TakeLease(_)).then_some(Outcome::TakenByOther);
+        let (steps, ending) = run(forced(), &look(user(), None), taken);
+        assert_eq!(steps.iter().filter(|step| *step == "TakeLease").count(), PATIENCE.len() + 1);
+        assert_eq!(ending, Ending::Failed(Failure::Busy, None));
     }
 }

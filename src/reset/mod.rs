@@ -149,6 +149,15 @@ impl From<Arc<SurveyError>> for Failure {
 }
 
 impl Failure {
+    /// Whether AWS may have carried out the call that failed, or yet do so.
+    fn is_unanswered(&self) -> bool {
+        match self {
+            Self::Call(error) => error.is_unanswered,
+            Self::LeaseTooShort => true,
+            _ => false,
+        }
+    }
+
     /// Whether no retry mends it: a person has to act, and should be told so.
     #[must_use]
     pub fn needs_a_person(&self) -> bool {

@@ -4,6 +4,7 @@
 mod crashes;
 mod leaks;
 mod ledger;
+mod model;
 mod outcomes;
 mod races;
 mod random;
