@@ -164,20 +164,15 @@ impl Ledger {
 
     /// Takes a secret over: from now on it counts as ours. `versions` may hold
     /// the user's password, so the attempt that left them is open.
-    pub async fn adopt(
-        &self,
-        key: &UserKey,
-        secret_arn: &SecretArn,
-        versions: &[VersionId],
-        now: OffsetDateTime,
-    ) -> Result<(), CallError> {
+    pub async fn adopt(&self, key: &UserKey, secret_arn: &SecretArn, versions: &[VersionId]) -> Result<(), CallError> {
         let mut update = Update::of(key).set("secret_arn", text(secret_arn.as_str()));
         if !versions.is_empty() {
             update = update
                 .set("open", text(key.account_id().as_str()))
                 .set_if_absent("versions", ids(versions))
                 .set_if_absent("request", request(None))
-                .set_if_absent("reserved_at", time(now));
+                // Nobody knows when: it tells nothing of the password's age.
+                .set_if_absent("reserved_at", time(OffsetDateTime::UNIX_EPOCH));
         }
         self.update(update).await.map(drop)
     }

@@ -1,7 +1,6 @@
 //! Taking over secrets that the ledger does not know, after it was lost.
 
 use futures_util::stream::{self, StreamExt};
-use time::OffsetDateTime;
 
 use super::{App, CONCURRENCY, Invocation};
 use crate::answer::{Problem, SecretAnswer, SecretOutcome};
@@ -53,7 +52,7 @@ impl App {
         // An attempt that the lost ledger knew may have been under way.
         let in_doubt = secret.leftovers().into_iter().map(|(version, _)| version);
         let versions: Vec<_> = in_doubt.chain(secret.holder(PENDING).cloned()).collect();
-        self.aws.ledger().adopt(&key, &secret.arn, &versions, OffsetDateTime::now_utc()).await?;
+        self.aws.ledger().adopt(&key, &secret.arn, &versions).await?;
         Ok(SecretOutcome::Adopted)
     }
 }

@@ -37,6 +37,10 @@ const PATIENCE: [Duration; 6] = [
 ];
 /// How many passwords IAM may refuse in one run before a person has to look.
 const MOST_REFUSALS: usize = 4;
+/// How many versions an attempt may come to over all its runs. Each that was
+/// refused keeps a label, and Secrets Manager allows 20 on a secret
+/// ([quotas](https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html)).
+const MOST_VERSIONS: usize = 12;
 /// How often a run takes the lease anew because too little was left of it.
 const MOST_LEASES: usize = 3;
 /// How often a label is moved again that was not where it was expected, and how
@@ -792,7 +796,7 @@ impl Machine {
     /// another one takes its place, and it stays in sight until then.
     fn refused(&mut self) -> Stage {
         self.refusals += 1;
-        if self.refusals > MOST_REFUSALS {
+        if self.refusals > MOST_REFUSALS || self.entry.versions.len() >= MOST_VERSIONS {
             return Stage::GivingBack(self.failed(Failure::Refused));
         }
         self.version = None;

@@ -112,8 +112,8 @@ pub enum Failure {
     NoRandomness(#[from] NoRandomness),
     /// IAM refused every password.
     #[error(
-        "IAM refused several passwords that satisfy the account's policy: look at the account's password policy, \
-         then run the reset again"
+        "IAM refused several passwords that satisfy the account's policy: look at the policy, then run the reset \
+         again; or set a password for the user by hand without demanding a change, and the next run lets it be"
     )]
     Refused,
     /// The secret of the user's name is not one that this function made.

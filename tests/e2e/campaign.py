@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +13,6 @@ from world import LONGEST_SECONDS, World
 
 # Fewer calls than this cannot be a whole reset: then a campaign would prove nothing.
 _FEWEST_CALLS = 15
-_POLL_SECONDS = 0.02
 _REQUEST_ID = "5c1c3b1e-0d2f-4a55-9a62-aa0f4b3a9d10"
 
 
@@ -55,26 +52,18 @@ def deliver_to_all(worlds: Iterable[World], request_id: str | None = None) -> li
 def kill_at(aws: Standin, worlds: dict[Point, World], when: str) -> None:
     """Sends the event to all worlds and kills each one's process at its own call: `before` or `after` it is done.
 
-    A call hangs in the stand-in until the kill, so the kill is neither early nor late. Then the faults are lifted.
+    The stand-in does it when the call arrives, so the kill is neither early nor late. Then the faults are lifted.
     """
-    aws.faults(*({"match": point.match(world), "effect": f"hang_{when}"} for point, world in worlds.items()))
-    first = len(aws.calls())
-    sent = {
-        world.account_id: (world, world.function.submit(world.asks(), request_id=_REQUEST_ID))
-        for world in worlds.values()
-    }
-    alive = dict(sent)
-    state = "received" if when == "before" else "processed"
-    with ThreadPoolExecutor(16) as executioners:
-        while alive:
-            for call in aws.calls(after=first):
-                if call["fault"] and call["state"] == state and call["account_id"] in alive:
-                    executioners.submit(alive.pop(call["account_id"])[0].function.kill)
-            ended = [account_id for account_id, (_, future) in alive.items() if future.done()]
-            assert not ended, f"{len(ended)} runs ended before the call to be killed at"
-            time.sleep(_POLL_SECONDS)
-    for _, future in sent.values():
-        assert future.result(timeout=LONGEST_SECONDS).error["errorType"] == "Runtime.ExitError"
+    aws.faults(
+        *(
+            {"match": point.match(world), "effect": {f"kill_{when}": world.function.pid()}}
+            for point, world in worlds.items()
+        )
+    )
+    killed = deliver_to_all(worlds.values(), _REQUEST_ID)
+    unfired = [rule["match"] for rule in aws.fault_report() if rule["fired"] != 1]
+    assert not unfired, f"never came to the call to be killed at: {unfired}"
+    assert {invocation.error["errorType"] for invocation in killed} == {"Runtime.ExitError"}
     aws.faults()
 
 

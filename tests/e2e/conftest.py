@@ -42,8 +42,6 @@ def aws(session_standin: Standin, recorder: Recorder) -> Iterator[Standin]:
     session_standin.settings(watch=True)
     yield session_standin
     recorder.take(session_standin)
-    # Lets go of calls that still hang.
-    session_standin.faults()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from demo.account import TABLE, WEAK_POLICY, password_policy
 from standin.client import Standin
-from world import LONGEST_SECONDS, World, failure_of, old_secret, only_user, users_by_status
+from world import World, old_secret, only_user, users_by_status
 
 CHANGES = {"PutSecretValue", "UpdateSecretVersionStage", "TagResource", "RestoreSecret", "UpdateLoginProfile"}
 PLANTED: dict[str, dict[str, Any]] = {
@@ -63,15 +63,13 @@ def test_a_planted_secret_receives_no_password_and_operators_are_told(
 def test_a_secret_planted_between_look_and_creation_receives_no_password(
     aws: Standin, world: Callable[..., World]
 ) -> None:
-    it = world()
-    aws.faults({"match": {"operation": "CreateSecret"}, "effect": "hang_before"})
-    sent = it.function.submit(it.asks())
-    while not aws.calls("CreateSecret"):
-        assert not sent.done(), sent.result()
-    spec = old_secret(it.account_id)
-    aws.seed(account_id=it.account_id, secrets=[spec])
-    aws.faults()
-    user = only_user(failure_of(sent.result(timeout=LONGEST_SECONDS)))
+    account_id = "420000000002"
+    spec = old_secret(account_id)
+    it = world(account_id=account_id, secrets=[spec])
+    not_yet = {"status": 400, "code": "ResourceNotFoundException", "message": "there is no such secret"}
+    aws.faults({"match": {"operation": "DescribeSecret", "nth": 1}, "effect": {"error": not_yet}})
+    user = only_user(it.failure("password-age-imported"))
+    assert [call["code"] for call in it.calls("CreateSecret")] == ["ResourceExistsException"]
     assert "is in the way: this function did not make it" in user["reason"]
     as_it_was_planted(it, spec)
 

@@ -120,6 +120,41 @@ async fn a_secret_is_used_once_a_person_has_adopted_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_adopted_secret_with_a_pending_password_makes_no_old_password_young() {
+    let world = World::new();
+    plant(&world);
+    {
+        let mut state = world.state();
+        let labels = ["AWSPENDING".to_owned()].into();
+        let version = Version { value: json!({"password": "Never-set-1"}).to_string(), labels };
+        state.secrets.get_mut(&secret_name("alice")).unwrap().versions.insert("pending".to_owned(), version);
+    }
+    world.deliver(&json!({"action": "adopt"})).await.unwrap().unwrap();
+    let answer = world.deliver(&sample("password-age-imported")).await.unwrap().unwrap();
+    assert_eq!(only_user(&answer)["status"], "reset", "{answer}");
+    world.assert_reset("alice", "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn passwords_that_iam_keeps_refusing_do_not_pile_up_labels_and_a_person_can_end_it() {
+    let world = World::new();
+    // Longer than IAM takes: no password can satisfy it.
+    world.state().policy.as_mut().unwrap().minimum_length = 200;
+    for _ in 0..8 {
+        let error = world.deliver(&by_force()).await.unwrap().unwrap_err();
+        assert!(error.error_message.contains("IAM refused"), "{}", error.error_message);
+        world.let_pass(Duration::from_mins(2));
+    }
+    let labels: usize =
+        world.state().secrets[&secret_name("alice")].versions.values().map(|version| version.labels.len()).sum();
+    assert!(labels < 20, "{labels} labels");
+    world.user_changes_password("alice", "Set-by-the-help-desk-1");
+    let answer = world.deliver(&by_force()).await.unwrap().unwrap();
+    assert_eq!(only_user(&answer)["reason"], "already-reset", "{answer}");
+    assert_eq!(password(&world), "Set-by-the-help-desk-1");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reset_that_a_lost_ledger_knew_of_is_ended_after_its_secret_is_adopted() {
     let world = World::new();
     world.state().fault = Some(Fault::CrashAfter(password_call().await));

@@ -38,21 +38,22 @@ _HTML = Reply(
 
 @dataclass
 class Effect:
-    """What happens to one call. At most one of `reply`, `drop`, `hang` is set; `latency_ms` may join it."""
+    """What happens to one call. At most one of `reply`, `drop`, `kill` is set; `latency_ms` may join it."""
 
     name: str = ""
     latency_ms: float = 0
     error: ApiError | None = None
     reply: Reply | None = None
     drop: bool = False
-    hang: bool = False
+    # A process that is to be killed.
+    kill: int = 0
     # Whether the service does its work before the fault strikes.
     after: bool = False
 
     @property
     def strikes(self) -> bool:
         """Whether anything but time is lost."""
-        return bool(self.error or self.reply or self.drop or self.hang)
+        return bool(self.error or self.reply or self.drop or self.kill)
 
 
 @dataclass
@@ -74,10 +75,9 @@ class _Rule:
 
 @dataclass
 class Faults:
-    """The rules in force. `generation` changes when they do, so that hanging calls can tell that they are released."""
+    """The rules in force."""
 
     rules: list[_Rule] = field(default_factory=list)
-    generation: int = 0
 
     def replace(self, rules: list[dict[str, Any]]) -> None:
         """New rules for old (ValueError when one is no rule)."""
@@ -90,7 +90,6 @@ class Faults:
             _effect(effect, "iam")
             parsed.append(_Rule(match, effect))
         self.rules = parsed
-        self.generation += 1
 
     def strike(self, call: Call) -> Effect:
         """What the rules do to this call: their latencies together, and the first other effect."""
@@ -120,6 +119,8 @@ def _effect(spec: Any, service: str) -> Effect:
     if name in ("error", "error_after") and isinstance(value, dict):
         error = ApiError(value.get("status", 500), value.get("code", "InternalFailure"), value.get("message", ""))
         return Effect(name, error=error, after=name == "error_after")
+    if name in ("kill_before", "kill_after") and isinstance(value, int) and value > 1:
+        return Effect(name, kill=value, after=name == "kill_after")
     if name == "throttle":
         return Effect(name, error=ApiError(*_THROTTLING.get(service, (400, "ThrottlingException")), "Rate exceeded"))
     if name == "access_denied":
@@ -129,8 +130,6 @@ def _effect(spec: Any, service: str) -> Effect:
         return Effect(name, reply=_HTML)
     if name in ("drop_before", "drop_after"):
         return Effect(name, drop=True, after=name == "drop_after")
-    if name in ("hang_before", "hang_after"):
-        return Effect(name, hang=True, after=name == "hang_after")
     raise ValueError(f"{spec!r} is no effect of a fault")
 
 

@@ -6,12 +6,14 @@ outside the lock, so that callers overlap as they do on AWS.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import signal
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
 
@@ -48,7 +50,6 @@ SERVICES: dict[str, type[BaseResponse]] = {
 }
 
 _READ_ONLY = re.compile(r"Get|List|Describe|Simulate|Generate")
-_HANG_POLL_SECONDS = 0.01
 
 dynamodb.install()
 iam.install()
@@ -58,13 +59,12 @@ securityhub.install()
 
 @dataclass
 class HttpRequest:
-    """What the server read. `connected` tells whether the client is still there."""
+    """What the server read."""
 
     method: str
     url: str
     headers: Message
     body: bytes
-    connected: Callable[[], bool]
 
     @property
     def path(self) -> str:
@@ -95,7 +95,6 @@ def handle(request: HttpRequest, base_url: str) -> Reply | None:
         entry = JOURNAL.open_call(call.facts())
         effect = FAULTS.strike(call)
         entry["fault"] = effect.name or None
-        generation = FAULTS.generation
     time.sleep((SETTINGS.latency_ms + effect.latency_ms) / 1000)
 
     reply: Reply | None = None
@@ -104,10 +103,9 @@ def handle(request: HttpRequest, base_url: str) -> Reply | None:
             reply = _process(call, entry["n"], request, base_url)
             entry["state"] = "processed"
             entry["status"], entry["code"] = reply.status, error_code(reply)
-    if effect.hang:
-        # Until the client gives up or the rules change: what a test needs that kills the client at this very call.
-        while request.connected() and FAULTS.generation == generation:
-            time.sleep(_HANG_POLL_SECONDS)
+    if effect.kill:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(effect.kill, signal.SIGKILL)
     if effect.error:
         reply = error_reply(call.protocol, call.service, effect.error)
     elif effect.strikes:

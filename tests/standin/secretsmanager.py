@@ -24,7 +24,7 @@ _NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
 _ARN = re.compile(r"arn:aws[a-z-]*:secretsmanager:[^:]+:\d{12}:secret:(.+)")
 _ARN_SUFFIX_LENGTH = len("-123456")
 _MAX_VALUE_BYTES = 65536
-_LABELS_PER_VERSION = 20
+_MOST_LABELS = 20
 _MOST_RESULTS = 100
 
 # A version as moto keeps it: version_id, version_stages, createdate, secret_string or secret_binary.
@@ -41,6 +41,7 @@ class Secret(moto_secretsmanager.FakeSecret):
     def add_version(self, version_id: str, value: dict[str, str], labels: list[str]) -> None:
         """AWS: the first version gets AWSCURRENT whatever labels were asked for."""
         first = not self.versions
+        self._check_room(set(labels))
         self.versions[version_id] = {
             "version_id": version_id,
             "version_stages": [],
@@ -56,6 +57,7 @@ class Secret(moto_secretsmanager.FakeSecret):
         holder = self.holder(label)
         if holder == version_id:
             return
+        self._check_room({label})
         self.versions[version_id]["version_stages"].append(label)
         if holder is None:
             return
@@ -69,6 +71,14 @@ class Secret(moto_secretsmanager.FakeSecret):
         holder = self.holder(label)
         if holder is not None:
             self.versions[holder]["version_stages"].remove(label)
+
+    def _check_room(self, labels: set[str]) -> None:
+        """AWS: so many labels on all versions together."""
+        attached = {label for version in self.versions.values() for label in version["version_stages"]}
+        after = attached | labels | ({PREVIOUS} if CURRENT in attached & labels else set())
+        if len(after) > _MOST_LABELS:
+            message = "You exceeded the maximum number of staging labels allowed on a secret."
+            raise ApiError(400, "LimitExceededException", message)
 
     def touch(self) -> None:
         """After every change: the date, and deprecated versions, which AWS may drop at any time."""
@@ -181,8 +191,8 @@ class SecretsManagerResponse(moto_responses.SecretsManagerResponse):
         labels = self._get_param("VersionStages", [CURRENT])
         if not value:
             raise _invalid_request("You must provide either SecretString or SecretBinary.")
-        if not 1 <= len(labels) <= _LABELS_PER_VERSION:
-            raise _invalid_parameter(f"VersionStages must have 1 to {_LABELS_PER_VERSION} labels")
+        if not 1 <= len(labels) <= _MOST_LABELS:
+            raise _invalid_parameter(f"VersionStages must have 1 to {_MOST_LABELS} labels")
         if not _is_repetition(secret, token, value):
             secret.add_version(token, value, labels)
         return secret.summary(VersionId=token, VersionStages=secret.versions[token]["version_stages"])

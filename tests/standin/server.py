@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from . import control, gateway
 from .gateway import HttpRequest
-from .sockets import is_open
 from .wire import Reply
 
 
@@ -46,7 +44,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(Reply(411, b"", {}))
             return
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        request = HttpRequest(self.command, self.path, self.headers, body, partial(is_open, self.connection))
+        request = HttpRequest(self.command, self.path, self.headers, body)
         answer = control.handle if self.path.startswith(control.PREFIX) else gateway.handle
         reply = answer(request, self.server.url)
         if reply is None:

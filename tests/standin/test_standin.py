@@ -6,8 +6,9 @@ import csv
 import http.client
 import io
 import json
+import signal
+import subprocess
 import sys
-import threading
 import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
@@ -578,6 +579,18 @@ class SecretVersions(StandinTest):
         self.assertEqual(self.value(), "three")
         self.move("AWSPENDING", out_of=TOKEN_C)
         self.assertEqual(self.labels()[TOKEN_C], {"AWSCURRENT"})
+
+    def test_twenty_labels_is_all_that_the_versions_may_have_together(self) -> None:
+        self.create("one", ClientRequestToken=TOKEN_A)
+        self.put(TOKEN_B, "two", *(f"mine-{number}" for number in range(19)))
+        before = self.labels()
+        self.assert_refused(400, "LimitExceededException", self.move, "another", TOKEN_A)
+        self.assert_refused(400, "LimitExceededException", self.put, TOKEN_C, "three", "AWSPENDING")
+        self.assert_refused(400, "LimitExceededException", self.put, TOKEN_C, "three")
+        self.assertEqual(self.labels(), before)
+        self.put(TOKEN_C, "three", "mine-1")
+        self.move("mine-2", out_of=TOKEN_B)
+        self.move("another", TOKEN_A)
 
     def test_a_move_names_the_labels_holder_or_changes_nothing(self) -> None:
         self.create("one", ClientRequestToken=TOKEN_A)
@@ -1410,21 +1423,14 @@ class Faults(StandinTest):
         self.assert_refused(400, "Throttling", self.reset)
         self.assertGreaterEqual(time.monotonic() - started, 0.05)
 
-    def test_a_hanging_call_waits_until_it_is_released(self) -> None:
-        for effect, done, state in (("hang_before", False, "received"), ("hang_after", True, "processed")):
-            with self.subTest(effect):
-                number = len(standin.calls()) + 1
-                standin.faults({"match": {"user": "alice"}, "effect": effect})
-                caller = threading.Thread(target=lambda: self.assertRaises(ConnectionClosedError, self.reset))
-                caller.start()
-                while [call["state"] for call in standin.calls(after=number - 1)] != [state]:
-                    time.sleep(0.01)
+    def test_a_process_is_killed_at_the_very_call(self) -> None:
+        for effect, done in (("kill_before", False), ("kill_after", True)):
+            with self.subTest(effect), subprocess.Popen(["sleep", "600"]) as process:
+                standin.faults({"match": {"user": "alice"}, "effect": {effect: process.pid}})
+                self.assertRaises(ConnectionClosedError, self.reset)
+                self.assertEqual(process.wait(60), -signal.SIGKILL)
                 self.assertEqual(self.is_reset(), done)
-                self.assertTrue(caller.is_alive())
-                standin.faults()
-                caller.join(5)
-                self.assertFalse(caller.is_alive())
-                self.assertEqual(self.is_reset(), done)
+                self.assertEqual(standin.fault_report()[0]["fired"], 1)
 
     def test_many_callers_do_no_harm(self) -> None:
         standin.seed(users=[{"name": f"user-{n}"} for n in range(16)])
