@@ -17,7 +17,8 @@
 //!
 //! 1. **One run a user.** IAM has no compare-and-set. So a run works on a user
 //!    only while it holds the lease in the ledger, and makes a change only if
-//!    the lease outlasts that call.
+//!    the lease outlasts that call. A run to which AWS did not answer leaves its
+//!    lease to end by itself: the call may yet be carried out.
 //! 2. **Labelled before applied.** A password is set only after its version
 //!    stands under `AWSPENDING`. That label moves to another version only after
 //!    a label of its own keeps the first in sight.
@@ -38,7 +39,8 @@
 //! What no order of calls can give: a password that somebody sets between the
 //! deciding reads and the call that sets ours is replaced, as is one that an
 //! administrator sets *with* a demand while an attempt is open. IAM shows
-//! neither.
+//! neither. An administrator who takes a demand back *without* setting a
+//! password, while an attempt is open, is taken for somebody who set one.
 //!
 //! `tests/it/model.rs` runs the machine through every order in which calls,
 //! crashes, lost answers and people can follow one another, and checks this.

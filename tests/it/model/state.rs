@@ -260,7 +260,6 @@ pub(super) struct Work {
     pub(super) saw_exempt: bool,
     pub(super) saw_choice: bool,
     pub(super) saw_demand: bool,
-    pub(super) saw_nobody: bool,
     /// The user can change passwords, for all that it knows.
     pub(super) saw_permission: bool,
     /// Whether a person set a password since it set one.
@@ -280,7 +279,6 @@ impl Work {
             saw_exempt: false,
             saw_choice: false,
             saw_demand: false,
-            saw_nobody: false,
             saw_permission: false,
             was_overtaken: false,
             applied: None,
@@ -336,9 +334,6 @@ pub(super) struct Record {
     pub(super) finished: Wishes,
     /// A person chose the password in force; these had been carried out before.
     pub(super) choice: Option<Wishes>,
-    /// Whether the last attempt ended because the user was gone. Its labels
-    /// stay until the next run sees the user again.
-    pub(super) ended_without_user: bool,
 }
 
 /// A call whose run has failed already.

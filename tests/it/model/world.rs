@@ -403,7 +403,6 @@ impl Bounds {
         // A read that lags shows no choice.
         work.saw_choice = has_choice && !is_late;
         work.saw_demand = view.is_demanded;
-        work.saw_nobody = !view.has_password;
         work.saw_permission = view.change_password == ChangePassword::Allowed;
         if self.is(Defect::ExemptionUnseen) {
             view.is_exempt = false;
@@ -437,7 +436,6 @@ impl Bounds {
 
     fn demand(&self, state: &mut State, place: usize) -> Outcome {
         if !state.iam.view.has_password {
-            state.work(place).saw_nobody = true;
             return Outcome::NoLoginProfile;
         }
         if state.work(place).saw_exempt {
@@ -461,7 +459,6 @@ impl Bounds {
         let work = state.work(place).clone();
         assert_eq!(work.in_hand, Some(id), "a run sets only a password that it has");
         if !state.iam.view.has_password {
-            state.work(place).saw_nobody = true;
             return Outcome::NoLoginProfile;
         }
         let known = state.secret.as_ref().and_then(|secret| secret.version(id)).copied();
@@ -556,7 +553,6 @@ impl Bounds {
                     let record = &mut state.record;
                     record.finished |= record.carried_out & (record.remembered | self.stale());
                 }
-                state.record.ended_without_user = state.work(place).saw_nobody;
                 (state.record.attempt_for, state.record.joined) = (None, 0);
                 state.ledger.forget_attempt();
                 state.ledger.lease = Lease::Free;
@@ -884,7 +880,6 @@ impl Model for Bounds {
                 remembered: 0,
                 finished: 0,
                 choice: None,
-                ended_without_user: false,
             },
         }]
     }
@@ -1036,7 +1031,7 @@ impl Model for Bounds {
             Property::always(NO_LABELS, |_, s: &State| {
                 let versions = s.secret.iter().filter(|secret| !secret.is_deleted).flat_map(|secret| &secret.versions);
                 let has_any = versions.into_iter().any(|version| version.labels.pending || version.labels.in_doubt);
-                !s.is_at_rest() || s.record.ended_without_user || !has_any
+                !s.is_at_rest() || !has_any
             }),
             Property::always(ONE_MESSAGE, |_, s: &State| {
                 let wishes = s.record.carried_out.count_ones();
