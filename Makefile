@@ -110,6 +110,7 @@ lint: $(INFRA_READY) $(CHECKOV_READY) ## Format, lints, documentation, dependenc
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc --locked --no-deps --document-private-items --quiet
+	cargo fetch --locked --quiet
 	cargo deny --offline --locked check --hide-inclusion-graph bans licenses sources
 	cargo shear
 	$(BIN)/ruff check tests infra

@@ -13,9 +13,9 @@
 //!   telemetry   the same -> log lines and metrics
 //! ```
 //!
-//! Only [`aws`] names the SDK, and only it, [`survey`], the driver of [`reset`]
+//! Only [`aws`] names the SDK, and only it, `survey`, the driver of [`reset`]
 //! and [`handler`] wait for anything: the rest is plain functions of plain values.
-//! A [`password::Password`] can be shown to nobody but the two calls that store
+//! A `Password` can be shown to nobody but the two calls that store
 //! and set it.
 
 mod account;

@@ -1,7 +1,7 @@
 //! Resetting one user's password, so that nobody is ever locked out.
 //!
 //! The old password cannot be had back, so recovery only ever goes forward.
-//! [`machine`] decides, one step after the other; [`driver`] makes the calls.
+//! A [`Machine`] decides, one step after the other; the driver makes the calls.
 //!
 //! | step | working password after a crash here | how a later run goes on |
 //! | --- | --- | --- |
