@@ -3,20 +3,25 @@
 //!
 //! The ledger is a DynamoDB table. One item a user holds the lease, by which
 //! one run at a time works on that user, and an [`Entry`]. Further items
-//! remember the requests that were carried out. No item ever holds a password.
+//! remember the requests that were carried out, and the messages to operators
+//! that count once a day. No item ever holds a password.
 //!
 //! [`crate::aws`] has the calls; this module has the values.
 
 use std::fmt;
+use std::time::Duration;
 
 use rand::TryRng;
 use rand::rngs::SysRng;
 use sha2::{Digest, Sha256};
-use time::OffsetDateTime;
+use time::{OffsetDateTime, UtcOffset};
 
 use crate::identity::{AccountId, UserName};
 use crate::password::NoRandomness;
 use crate::secret::{SecretArn, SecretState, VersionId};
+
+/// How long a lease lasts.
+pub const LEASE: Duration = Duration::from_mins(1);
 
 /// The item of a user. IAM tells names apart without regard to case, and so
 /// does the ledger.
@@ -163,6 +168,36 @@ pub struct Entry {
     /// The user's password is not older than this: it was reset then, or the
     /// user is known to have chosen one of their own since.
     pub changed_at: Option<OffsetDateTime>,
+    /// The grace period that the user was told of.
+    pub grace: Option<Grace>,
+}
+
+/// A grace period: the user only has to change their own password until it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Grace {
+    /// When the user's password was looked at, before the change was demanded.
+    /// A password that was chosen to meet the demand is not older.
+    pub demanded_at: OffsetDateTime,
+    /// From when on the password is replaced.
+    pub due_at: OffsetDateTime,
+}
+
+/// A message to operators that is sent once a day and account, however many
+/// invocations have a reason to. A day is one of UTC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DailyMessage {
+    /// What it is about, such as `sweep-held`.
+    pub kind: &'static str,
+    /// The account that it is about.
+    pub account_id: AccountId,
+}
+
+impl DailyMessage {
+    /// The partition key of the item that counts the message.
+    #[must_use]
+    pub fn item_id(&self, now: OffsetDateTime) -> String {
+        format!("message#{}#{}#{}", self.kind, self.account_id, now.to_offset(UtcOffset::UTC).date())
+    }
 }
 
 impl Entry {
@@ -171,6 +206,14 @@ impl Entry {
     #[must_use]
     pub fn is_begun(&self, secret: Option<&SecretState>) -> bool {
         secret.is_some_and(|secret| self.versions.iter().any(|version| secret.is_labelled(version)))
+    }
+
+    /// Whether nobody is known to have set a password since the ledger's last
+    /// word, going by the date in the report: it was reset and the user has not
+    /// signed in, or the report lags behind.
+    #[must_use]
+    pub fn is_ahead_of(&self, reported: Option<OffsetDateTime>) -> bool {
+        self.changed_at.is_some_and(|ours| reported.is_none_or(|reported| reported <= ours))
     }
 
     /// Whether this function made the secret. A name proves nothing: whoever

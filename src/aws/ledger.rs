@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::error::{CallError, Input};
 use crate::identity::{AccountId, UserName};
-use crate::ledger::{Entry, LeaseHolder, RequestId, UserKey};
+use crate::ledger::{DailyMessage, Entry, Grace, LEASE, LeaseHolder, RequestId, UserKey};
 use crate::secret::{SecretArn, VersionId};
 
 /// The index by which open attempts are found.
@@ -17,6 +17,9 @@ const OPEN_INDEX: &str = "open";
 
 /// How many items `BatchGetItem` reads at once.
 const BATCH: usize = 100;
+
+/// How long the item of a message that is sent once a day is kept.
+const TWO_DAYS: time::Duration = time::Duration::days(2);
 
 /// Stands for "nobody in particular asked": an attribute that is absent would be
 /// filled in by the next run.
@@ -160,6 +163,25 @@ impl Ledger {
     /// Whether the request was carried out for the user.
     pub async fn is_served(&self, key: &UserKey, request: &RequestId) -> Result<bool, CallError> {
         Ok(self.read(key.request_item_id(request)).await?.is_some())
+    }
+
+    /// Whether it is this run's turn to send a message that is sent once a day:
+    /// nobody has, and nobody is about to. Who then does not call
+    /// [`Self::told`] within a minute leaves it to others.
+    pub async fn take_turn(&self, message: &DailyMessage, now: OffsetDateTime) -> Result<bool, CallError> {
+        let update = Update::new(message.item_id(now))
+            .set("claimed_until", time(now + LEASE))
+            .set("expires", AttributeValue::N((now + TWO_DAYS).unix_timestamp().to_string()))
+            .value(":now", time(now))
+            .only_if("attribute_not_exists(#claimed_until) OR #claimed_until < :now");
+        Ok(self.update(update).await?.is_some())
+    }
+
+    /// Remembers that the message was sent. `now` is as it was for
+    /// [`Self::take_turn`].
+    pub async fn told(&self, message: &DailyMessage, now: OffsetDateTime) -> Result<(), CallError> {
+        let update = Update::new(message.item_id(now)).set("claimed_until", time(now + TWO_DAYS));
+        self.update(update).await.map(drop)
     }
 
     /// Takes a secret over: from now on it counts as ours. `versions` may hold
@@ -356,6 +378,9 @@ fn entry(item: &Item) -> Entry {
         request: as_text(item, "request").filter(|id| *id != NO_REQUEST).map(RequestId::from_ledger),
         reserved_at: as_time(item, "reserved_at"),
         changed_at: as_time(item, "changed_at"),
+        grace: as_time(item, "demanded_at")
+            .zip(as_time(item, "due_at"))
+            .map(|(demanded_at, due_at)| Grace { demanded_at, due_at }),
     }
 }
 

@@ -7,13 +7,13 @@ use time::OffsetDateTime;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Failure;
-use super::machine::{CALL, Call, Ending, LEASE, Look, Machine, Outcome, Step, Wish};
+use super::machine::{CALL, Call, Ending, Look, Machine, Outcome, Step, Wish};
 use crate::account::password_policy::EffectivePolicy;
 use crate::aws::{
     Account, CallError, Choice, Created, LabelMoved, Lease, Leased, Ledger, PasswordSet, ReadBack, Stored, Written,
 };
 use crate::identity::UserName;
-use crate::ledger::{LeaseHolder, UserKey};
+use crate::ledger::{LEASE, LeaseHolder, UserKey};
 use crate::password::{GenerationRules, Password};
 use crate::secret::{self, CURRENT, PENDING, SecretArn, SecretName, SecretState, VersionId};
 

@@ -16,8 +16,6 @@ use crate::account::credential_report::Age;
 use crate::ledger::{Entry, RequestId};
 use crate::secret::{CURRENT, PENDING, SecretArn, SecretState, VersionId};
 
-/// How long a lease lasts.
-pub const LEASE: Duration = Duration::from_mins(1);
 /// How long a call may take, with all its retries, that no other run may meet.
 pub(super) const CALL: Duration = Duration::from_secs(25);
 /// What must be left of the lease when such a call begins: its own time, and
@@ -815,6 +813,7 @@ impl Machine {
 mod tests {
     use std::collections::BTreeMap;
 
+    use crate::ledger::LEASE;
     use time::macros::datetime;
 
     use super::*;

@@ -57,8 +57,7 @@ use crate::survey::SurveyError;
 
 pub(crate) use self::driver::{Reset, Seen, Subject};
 pub use self::machine::{
-    Call, ChangePassword, ConsoleUser, Decision, Ending, LEASE, Look, Machine, NEEDED, Outcome, Standing, Step, Wish,
-    decide,
+    Call, ChangePassword, ConsoleUser, Decision, Ending, Look, Machine, NEEDED, Outcome, Standing, Step, Wish, decide,
 };
 
 /// Why a user is left alone.

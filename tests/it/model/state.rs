@@ -226,6 +226,7 @@ impl Ledger {
             request: self.request.clone(),
             reserved_at: (!self.versions.is_empty()).then_some(NOW),
             changed_at: self.changed.at(),
+            grace: None,
         }
     }
 

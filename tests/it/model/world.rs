@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use iam_password_remediator::aws::CallError;
-use iam_password_remediator::ledger::RequestId;
+use iam_password_remediator::ledger::{LEASE, RequestId};
 use iam_password_remediator::reset::{
-    Call, ChangePassword, ConsoleUser, Ending, Failure, LEASE, Look, Outcome, SkipReason, Standing, Step, Wish,
+    Call, ChangePassword, ConsoleUser, Ending, Failure, Look, Outcome, SkipReason, Standing, Step, Wish,
 };
 use iam_password_remediator::secret::PENDING;
 use stateright::{Model, Property};
