@@ -1,6 +1,7 @@
 //! SQS: jobs for later invocations.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
@@ -48,6 +49,15 @@ impl Queue {
             sent.extend(self.send_batch(batch).await);
         }
         sent
+    }
+
+    /// Has SQS deliver a message again after `pause`, in place of the rest of the
+    /// queue's own time. `handle` is that of the delivery.
+    pub(crate) async fn deliver_again(&self, handle: &str, pause: Duration) -> Result<(), CallError> {
+        let seconds = i32::try_from(pause.as_secs()).unwrap_or(i32::MAX);
+        let call = self.client.change_message_visibility().queue_url(&self.url).receipt_handle(handle);
+        let answer = call.visibility_timeout(seconds).send().await;
+        answer.map(drop).map_err(|error| CallError::new("sqs:ChangeMessageVisibility", Input::Plain, &error))
     }
 
     async fn send_batch(&self, jobs: &[Job]) -> Vec<Result<(), NotSent>> {

@@ -53,6 +53,18 @@ pub(super) enum Envelope<'a> {
 pub(super) struct Message {
     pub(super) id: String,
     pub(super) body: Option<String>,
+    /// Of a message without one nothing more can be said to SQS.
+    pub(super) receipt: Option<Receipt>,
+}
+
+/// What SQS knows a delivery of a message by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Receipt {
+    /// `receiptHandle`.
+    pub(crate) handle: String,
+    /// `ApproximateReceiveCount`: how often the message was delivered, this time
+    /// included. 1 where it is not said.
+    pub(crate) count: u32,
 }
 
 /// Tells what an event is by what only its kind has: `Records`, or `source` and
@@ -127,6 +139,14 @@ struct Record {
     event_source: Text,
     /// Anything but a text fails this message alone.
     body: Lenient<Text>,
+    receipt_handle: Lenient<Text>,
+    attributes: Lenient<Object<Attributes>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Attributes {
+    approximate_receive_count: Lenient<Text>,
 }
 
 /// A batch of which some record is not a message of SQS is not answered at all:
@@ -140,9 +160,11 @@ fn messages(event: &Value) -> Result<Vec<Message>, Unsupported> {
         return Err(unsupported("none"));
     }
     let message = |record: Object<Record>| {
-        let Record { message_id, event_source, body } = record.0;
+        let Record { message_id, event_source, body, receipt_handle, attributes } = record.0;
+        let count = attributes.0.0.approximate_receive_count.0.0.and_then(|count| count.parse().ok()).unwrap_or(1);
+        let receipt = receipt_handle.0.0.map(|handle| Receipt { handle, count });
         match (event_source.as_deref(), message_id.0) {
-            (Some("aws:sqs"), Some(id)) => Ok(Message { id, body: body.0.0 }),
+            (Some("aws:sqs"), Some(id)) => Ok(Message { id, body: body.0.0, receipt }),
             (Some("aws:sqs"), None) => Err(unsupported("one without `messageId`")),
             (Some(_), _) => Err(unsupported("one from another source")),
             (None, _) => Err(unsupported("one without `eventSource`")),
@@ -250,6 +272,27 @@ mod tests {
         let Ok(Envelope::Messages(messages)) = open(&event) else { panic!() };
         let messages: Vec<_> = messages.iter().map(|message| (&*message.id, message.body.as_deref())).collect();
         assert_eq!(messages, [("1", Some("{}")), ("2", None), ("3", None)]);
+    }
+
+    #[test]
+    fn a_receipt_has_a_handle_and_how_often_the_message_came() {
+        let receipt = |handle: &str, count| Some(Receipt { handle: handle.to_owned(), count });
+        for (fields, expected) in [
+            (json!({ "receiptHandle": "a", "attributes": { "ApproximateReceiveCount": "3" } }), receipt("a", 3)),
+            (json!({ "receiptHandle": "a" }), receipt("a", 1)),
+            (json!({ "receiptHandle": "a", "attributes": { "ApproximateReceiveCount": "-1" } }), receipt("a", 1)),
+            (json!({ "receiptHandle": "a", "attributes": { "ApproximateReceiveCount": 3 } }), receipt("a", 1)),
+            (json!({ "receiptHandle": "a", "attributes": "none" }), receipt("a", 1)),
+            (json!({ "receiptHandle": 7, "attributes": { "ApproximateReceiveCount": "3" } }), None),
+            (json!({}), None),
+        ] {
+            let mut record = fields;
+            record["messageId"] = json!("1");
+            record["eventSource"] = json!("aws:sqs");
+            let event = json!({ "Records": [record] });
+            let Ok(Envelope::Messages(messages)) = open(&event) else { panic!() };
+            assert_eq!(messages[0].receipt, expected, "{event}");
+        }
     }
 
     #[test]

@@ -44,6 +44,7 @@ use serde_json::{Map, Value};
 
 use crate::identity::{AccountId, Home};
 
+pub(crate) use envelope::Receipt;
 pub(crate) use finding::{Ask, Finding, FindingRef, IgnoredReason, OcsfStatus, Screened, UserRef, Workflow};
 pub(crate) use job::Job;
 pub(crate) use screening::Rules;
@@ -121,6 +122,8 @@ pub(crate) struct AdoptOrder {
 pub(crate) struct BatchItem {
     /// `messageId`, by which the answer names a message that failed.
     pub(crate) message_id: String,
+    /// What SQS knows the delivery by, if the record says so.
+    pub(crate) receipt: Option<Receipt>,
     /// What the message asks for. One that cannot be read fails alone.
     pub(crate) request: Result<Request, Unsupported>,
 }
@@ -159,6 +162,7 @@ pub(crate) fn parse(event: &Value, home: &Home, rules: &Rules) -> Result<Event, 
             let item = |message: envelope::Message| BatchItem {
                 request: queued(message.body.as_deref(), home, rules),
                 message_id: message.id,
+                receipt: message.receipt,
             };
             Ok(Event::Batch(messages.into_iter().map(item).collect()))
         }

@@ -25,11 +25,11 @@ use self::policies::PolicyWork;
 use self::sweeps::SweepWork;
 use self::users::{Demand, Target, Targets};
 use crate::answer::{Answer, FindingAnswer, FindingOutcome, UserAnswer};
-use crate::aws::{Account, Aws, CallError};
+use crate::aws::{Account, Aws, CallError, Queue};
 use crate::config::{Config, Mode, SweepMode};
-use crate::event::{self, AdoptOrder, Ask, BatchItem, Event, Finding, Request, Screened};
+use crate::event::{self, AdoptOrder, Ask, BatchItem, Event, Finding, Receipt, Request, Screened};
 use crate::identity::{AccountId, Home};
-use crate::ledger::RequestId;
+use crate::ledger::{LEASE, RequestId};
 use crate::notification::{Notification, Wording};
 use crate::survey::{self, AccountFacts, SurveyError};
 use crate::telemetry::Metrics;
@@ -40,6 +40,13 @@ const CONCURRENCY: usize = 20;
 /// No user is begun when the invocation has less than this left: what is begun
 /// should come to its end.
 const LAST_START: Duration = Duration::from_secs(10);
+
+/// When a message that failed is delivered again for the first time. Longer than a
+/// lease: a run that did not come to its end may have left one.
+const FIRST_PAUSE: Duration = LEASE.saturating_add(Duration::from_secs(15));
+
+/// How often that pause is doubled, delivery by delivery.
+const MOST_DOUBLINGS: u32 = 3;
 
 /// How long the message of an error may be, in bytes.
 const LARGEST_ERROR: usize = 200_000;
@@ -199,7 +206,7 @@ impl App {
     /// Answers each message by itself, so that the queue keeps only what failed.
     async fn answer_batch(&self, invocation: &Invocation, items: Vec<BatchItem>) -> SqsBatchResponse {
         let answers = stream::iter(items).map(async |item| {
-            let failed = match item.request {
+            let has_failed = match item.request {
                 Ok(request) => {
                     let delivery = RequestId::of_message(&item.message_id);
                     self.remediate(invocation, request, delivery, Alarm::LeftToQueue).await.totals().failed > 0
@@ -209,7 +216,10 @@ impl App {
                     true
                 }
             };
-            failed.then_some(item.message_id)
+            if has_failed && let (Some(queue), Some(receipt)) = (self.aws.queue(), &item.receipt) {
+                deliver_again(queue, receipt).await;
+            }
+            has_failed.then_some(item.message_id)
         });
         let failed: Vec<String> = answers.buffered(CONCURRENCY).filter_map(std::future::ready).collect().await;
         let mut response = SqsBatchResponse::default();
@@ -347,6 +357,15 @@ impl App {
             support_contact: self.config.support_contact.as_deref(),
         };
         self.aws.topic().publish(&notification.message(&wording)).await
+    }
+}
+
+/// Has a message that failed delivered again soon: the queue's own time is as long
+/// as several invocations. Nothing depends on it.
+async fn deliver_again(queue: &Queue, receipt: &Receipt) {
+    let doublings = receipt.count.saturating_sub(1).min(MOST_DOUBLINGS);
+    if let Err(error) = queue.deliver_again(&receipt.handle, FIRST_PAUSE * 2_u32.pow(doublings)).await {
+        tracing::warn!(%error, "a message that failed comes again only when the queue's own time is over");
     }
 }
 

@@ -288,6 +288,44 @@ async fn with_a_queue_each_user_becomes_a_job_and_the_jobs_reset_them() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_that_failed_is_delivered_again_soon_and_later_each_time() {
+    let record = |id: &str, count: &str, body: &str| {
+        json!({
+            "messageId": id,
+            "receiptHandle": format!("receipt-{id}"),
+            "eventSource": "aws:sqs",
+            "attributes": {"ApproximateReceiveCount": count},
+            "body": body,
+        })
+    };
+    let fresh = json!({"action": "reset", "user_name": "bob"}).to_string();
+    let records = [
+        record("a", "1", "no JSON"),
+        record("b", "1", &fresh),
+        record("c", "2", "no JSON"),
+        record("d", "4", "no JSON"),
+        record("e", "50", "no JSON"),
+    ];
+    let failures = ["a", "c", "d", "e"].map(|id| json!({"itemIdentifier": id}));
+    for (variables, fault, expected) in [
+        (&[QUEUE][..], None, &[("a", 75), ("c", 150), ("d", 600), ("e", 600)][..]),
+        (&[QUEUE], Some(Fault::Always("ChangeMessageVisibility", 403, "AccessDenied")), &[]),
+        (&[], None, &[]),
+    ] {
+        let world = account(&[("bob", 1)]);
+        world.state().fault = fault;
+        let app = world.app(World::config(variables)).await;
+        let answer = world.deliver_to(&app, &json!({"Records": records})).await.unwrap().unwrap();
+        assert_eq!(answer, json!({"batchItemFailures": failures}));
+        let mut asked = world.state().visibility.clone();
+        asked.sort();
+        let expected: Vec<(String, u64)> =
+            expected.iter().map(|(id, seconds)| (format!("receipt-{id}"), *seconds)).collect();
+        assert_eq!(asked, expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn jobs_that_the_queue_will_not_take_fail_visibly() {
     let world = account(&[("bob", 100)]);
     world.state().queue_refuses = 6;

@@ -149,6 +149,8 @@ pub(crate) struct State {
     pub(crate) updates: Vec<Value>,
     /// The bodies on the work queue.
     pub(crate) queue: Vec<String>,
+    /// The receipts of messages that are to be delivered again, and in how many seconds.
+    pub(crate) visibility: Vec<(String, u64)>,
     /// How many of the next messages to the queue are refused.
     pub(crate) queue_refuses: usize,
     pub(crate) metrics: Vec<u8>,
@@ -222,6 +224,7 @@ impl World {
             messages: Vec::new(),
             updates: Vec::new(),
             queue: Vec::new(),
+            visibility: Vec::new(),
             queue_refuses: 0,
             metrics: Vec::new(),
             report: None,
@@ -619,6 +622,10 @@ impl State {
             "GetAccountPasswordPolicy" => self.get_policy(),
             "UpdateAccountPasswordPolicy" => self.set_policy(call),
             "SendMessageBatch" => Ok(self.send_messages(call)),
+            "ChangeMessageVisibility" => {
+                self.visibility.push((call.text("ReceiptHandle"), call.json["VisibilityTimeout"].as_u64().unwrap()));
+                Ok(Answer::Json(json!({})))
+            }
             "SimulatePrincipalPolicy" => self.simulate(call),
             "AttachUserPolicy" => self.attach(call),
             "GetCredentialReport" => self.get_report(),
