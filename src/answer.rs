@@ -3,6 +3,7 @@
 //! An outcome is an enum with its data. The words of the contract are made here,
 //! where the answer is written, and are never read back.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use serde::{Serialize, Serializer};
 use crate::account::password_policy::{Change, Withheld};
 use crate::aws::{CallError, NotSent, OutOfReach, Recorded};
 use crate::event::{IgnoredReason, UserRef};
-use crate::identity::AccountId;
+use crate::identity::{AccountId, UserName};
 use crate::reset::Failure;
 use crate::reset::SkipReason;
 use crate::secret::SecretArn;
@@ -214,16 +215,45 @@ pub(crate) enum UserOutcome {
     /// Nothing was to be done.
     Skipped(SkipReason),
     /// A person has to approve it first.
-    Held {
-        /// How many users are too old.
-        users: usize,
-        /// How many may be reset without approval.
-        allowed: u32,
-    },
+    Held(Arc<Held>),
     /// A job for this user is in the queue.
     Queued,
     /// It did not come to its end; a retry goes on.
     Failed(Problem),
+}
+
+/// The users of an account who are more than may be reset without approval.
+#[derive(Debug)]
+pub(crate) struct Held {
+    /// All of them, by the key of the name.
+    pub(crate) users: BTreeMap<String, HeldUser>,
+    /// How many may be reset.
+    pub(crate) max_resets: u32,
+    /// Why those who are exempt by tag could not be told from the others.
+    pub(crate) tags_unread: Option<CallError>,
+}
+
+/// A user whose reset a person has to approve.
+#[derive(Debug, Clone)]
+pub(crate) struct HeldUser {
+    pub(crate) name: UserName,
+    pub(crate) password_age_days: Option<u32>,
+    /// Whether a reset is under way: that is brought to its end all the same.
+    pub(crate) is_open: bool,
+}
+
+impl Held {
+    /// That they are too many.
+    pub(crate) fn excess(&self) -> String {
+        let (users, max_resets) = (self.users.len(), self.max_resets);
+        format!("{users} users are to be reset, more than the {max_resets} that may be without approval")
+    }
+
+    /// That some of them may be exempt, if that could not be read.
+    pub(crate) fn doubt(&self) -> Option<String> {
+        let error = self.tags_unread.as_ref()?;
+        Some(format!("who of them is exempt by tag could not be read: {error}"))
+    }
 }
 
 impl UserAnswer {
@@ -246,7 +276,7 @@ impl UserAnswer {
             UserOutcome::Reset => "reset",
             UserOutcome::WouldReset => "would-reset",
             UserOutcome::Skipped(_) => "skipped",
-            UserOutcome::Held { .. } => "held",
+            UserOutcome::Held(_) => "held",
             UserOutcome::Queued => "queued",
             UserOutcome::Failed(_) => "failed",
         }
@@ -257,8 +287,8 @@ impl UserAnswer {
         match &self.outcome {
             UserOutcome::Reset | UserOutcome::WouldReset | UserOutcome::Queued => None,
             UserOutcome::Skipped(reason) => Some(reason.as_str().to_owned()),
-            UserOutcome::Held { users, allowed } => {
-                Some(format!("{users} users are to be reset, more than the {allowed} that may be without approval"))
+            UserOutcome::Held(held) => {
+                Some([Some(held.excess()), held.doubt()].into_iter().flatten().collect::<Vec<_>>().join("; "))
             }
             UserOutcome::Failed(problem) => Some(problem.to_string()),
         }
@@ -329,6 +359,8 @@ pub(crate) struct Answer {
     pub(crate) users: Vec<UserAnswer>,
     /// Every secret that was to be taken over.
     pub(crate) secrets: Vec<SecretAnswer>,
+    /// Whether a sweep was ordered.
+    pub(crate) is_sweep: bool,
 }
 
 /// How many users there were of each kind. Everything else that failed counts as
@@ -358,7 +390,7 @@ impl Answer {
                 UserOutcome::Reset => totals.reset += 1,
                 UserOutcome::WouldReset => {}
                 UserOutcome::Skipped(_) => totals.skipped += 1,
-                UserOutcome::Held { .. } => totals.held += 1,
+                UserOutcome::Held(_) => totals.held += 1,
                 UserOutcome::Queued => totals.queued += 1,
                 UserOutcome::Failed(_) => totals.failed += 1,
             }

@@ -77,13 +77,16 @@ impl fmt::Debug for Metrics {
 
 fn metrics(answer: &Answer, now: OffsetDateTime) -> Value {
     let totals = answer.totals();
+    let would_reset = answer.users.iter().filter(|user| matches!(user.outcome, UserOutcome::WouldReset)).count();
     let mut values = vec![
         ("Resets", "Count", totals.reset),
         ("Skips", "Count", totals.skipped),
+        ("WouldReset", "Count", would_reset),
         ("Held", "Count", totals.held),
         ("Queued", "Count", totals.queued),
         ("Failures", "Count", totals.failed),
         ("IgnoredFindings", "Count", answer.ignored_findings()),
+        ("Sweeps", "Count", usize::from(answer.is_sweep && totals.failed == 0)),
     ];
     let policies = answer.policies.iter();
     let strengthened = policies.filter(|policy| matches!(policy.outcome, PolicyOutcome::Strengthened)).count();

@@ -1,11 +1,14 @@
 //! IAM: what is known of an account and its users, and the changes made to them.
 #![expect(clippy::missing_errors_doc, reason = "each method fails as the call does that it is named after")]
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use aws_sdk_iam::Client;
 use aws_sdk_iam::error::SdkError;
-use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, EvaluationResult, PolicyEvaluationDecisionType};
+use aws_sdk_iam::types::{
+    ContextEntry, ContextKeyTypeEnum, EntityType, EvaluationResult, PolicyEvaluationDecisionType,
+};
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep};
 
@@ -113,6 +116,21 @@ impl Iam {
             tags.extend(page.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())));
         }
         Ok(tags)
+    }
+
+    /// Those of all users who have such a tag, by the keys of their names.
+    pub async fn users_tagged(&self, is_wanted: impl Fn(&str, &str) -> bool) -> Result<HashSet<String>, CallError> {
+        const OPERATION: &str = "iam:GetAccountAuthorizationDetails";
+        let call = self.client.get_account_authorization_details().filter(EntityType::User);
+        let mut pages = call.into_paginator().page_size(1000).send();
+        let mut users = HashSet::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| CallError::new(OPERATION, Input::Plain, &error))?;
+            let tagged = page.user_detail_list().iter();
+            let tagged = tagged.filter(|user| user.tags().iter().any(|tag| is_wanted(tag.key(), tag.value())));
+            users.extend(tagged.filter_map(|user| Some(user.user_name()?.parse::<UserName>().ok()?.key())));
+        }
+        Ok(users)
     }
 
     /// The user's login profile; none if the user cannot sign in to the console.

@@ -28,6 +28,12 @@ pub enum Mark {
     },
     /// What the finding is about has been seen to be mended.
     Resolved,
+    /// It waits for something and stays as it is, but for the note.
+    Waiting {
+        /// What the note begins with. A note that begins so is not replaced,
+        /// whatever it goes on with.
+        opening: &'static str,
+    },
 }
 
 /// What Security Hub made of an update.
@@ -50,28 +56,39 @@ pub struct SecurityHub {
 }
 
 impl SecurityHub {
-    /// Sets the finding's status and leaves a note.
+    /// Leaves a note on the finding and sets its status, as the mark says.
     ///
     /// Each update makes Security Hub send the finding out again. A V2 finding
     /// that is in progress counts once more then, so one that already is in
-    /// progress is updated only if there is news.
+    /// progress is updated only if there is news. One that waits counts as before,
+    /// and carries the note by then: it is not updated again.
     ///
     /// # Errors
     ///
     /// A call that failed. Updating a finding twice is the same as once.
     pub(crate) async fn record(&self, finding: &FindingRef, mark: Mark, note: &str) -> Result<Recorded, CallError> {
+        let note = match mark {
+            Mark::Waiting { opening }
+                if finding.note().is_some_and(|known| known.trim_start().starts_with(opening)) =>
+            {
+                return Ok(Recorded::NotNeeded);
+            }
+            Mark::Waiting { opening } => format!("{opening} {note}"),
+            Mark::Notified { .. } | Mark::Resolved => note.to_owned(),
+        };
         let note: String = note.trim().chars().take(NOTE_LIMIT).collect();
         match finding {
-            FindingRef::Asff { id, product_arn, workflow } => {
+            FindingRef::Asff { id, product_arn, workflow, .. } => {
                 let status = match mark {
                     // A finding that a person suppressed stays suppressed.
                     _ if *workflow == Workflow::Suppressed => None,
+                    Mark::Waiting { .. } => None,
                     Mark::Notified { .. } => Some(WorkflowStatus::Notified),
                     Mark::Resolved => Some(WorkflowStatus::Resolved),
                 };
                 self.update_asff(id, product_arn, &note, status).await
             }
-            FindingRef::Ocsf { account_uid, finding_uid, product_uid, status } => {
+            FindingRef::Ocsf { account_uid, finding_uid, product_uid, status, .. } => {
                 let identifier = OcsfFindingIdentifier::builder()
                     .cloud_account_uid(account_uid.as_str())
                     .finding_info_uid(finding_uid)
@@ -79,6 +96,7 @@ impl SecurityHub {
                     .build();
                 let status = match mark {
                     _ if *status == OcsfStatus::Suppressed => None,
+                    Mark::Waiting { .. } => None,
                     Mark::Notified { news: false } if *status == OcsfStatus::InProgress => {
                         return Ok(Recorded::NotNeeded);
                     }

@@ -118,6 +118,8 @@ pub(crate) enum FindingRef {
         product_arn: String,
         /// `Workflow.Status`.
         workflow: Workflow,
+        /// `Note.Text`, by whomever.
+        note: Option<String>,
     },
     /// A finding of Security Hub (V2), in the Open Cybersecurity Schema Framework.
     Ocsf {
@@ -129,7 +131,17 @@ pub(crate) enum FindingRef {
         product_uid: String,
         /// `status_id`, or `status`.
         status: OcsfStatus,
+        /// `comment`, by whomever.
+        note: Option<String>,
     },
+}
+
+impl FindingRef {
+    /// The note that the finding carries.
+    pub(crate) fn note(&self) -> Option<&str> {
+        let (Self::Asff { note, .. } | Self::Ocsf { note, .. }) = self;
+        note.as_deref()
+    }
 }
 
 /// `Workflow.Status` of an ASFF finding: how far people are with it.

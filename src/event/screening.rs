@@ -263,6 +263,7 @@ mod tests {
                 id: "finding-1".to_owned(),
                 product_arn: product.to_owned(),
                 workflow: Workflow::New,
+                note: None,
             },
             account: "123456789012".parse().unwrap(),
             check: Check::Failed,

@@ -268,6 +268,7 @@ fn a_finding_carries_what_it_takes_to_act_on_it_and_to_record_that() {
             finding_uid: uid.to_owned(),
             product_uid: "arn:aws:securityhub:us-east-1::productv2/aws/securityhub".to_owned(),
             status: OcsfStatus::New,
+            note: None,
         },
         ask: Ask::Policy {
             account_id: "123456789012".parse().unwrap(),

@@ -3,6 +3,7 @@
 mod adopt;
 mod failures;
 mod policies;
+mod radius;
 mod records;
 mod sweeps;
 mod users;
@@ -22,6 +23,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use self::policies::PolicyWork;
+use self::radius::Radius;
 use self::sweeps::SweepWork;
 use self::users::{Demand, Target, Targets};
 use crate::answer::{Answer, FindingAnswer, FindingOutcome, UserAnswer};
@@ -95,6 +97,7 @@ struct Invocation {
     function_arn: String,
     deadline: Instant,
     facts: Mutex<HashMap<AccountId, Arc<Facts>>>,
+    radius: Radius,
 }
 
 impl Invocation {
@@ -123,6 +126,7 @@ struct Work {
     sweeps: Vec<SweepWork>,
     targets: Targets,
     adoption: Option<AdoptOrder>,
+    is_sweep: bool,
 }
 
 /// Every finding of the event, in its order, and what it asks if it counts.
@@ -181,6 +185,7 @@ impl App {
             function_arn: context.invoked_function_arn.clone(),
             deadline: deadline(context),
             facts: Mutex::default(),
+            radius: Radius::default(),
         };
         match event {
             Event::Batch(items) => Ok(to_json(&self.answer_batch(&invocation, items).await)),
@@ -235,10 +240,14 @@ impl App {
     }
 
     async fn remediate(&self, invocation: &Invocation, request: Request, delivery: RequestId, alarm: Alarm) -> Answer {
-        let Work { is_dry_run, mut findings, policies, sweeps, targets, adoption } = self.work(request, delivery);
+        let Work { is_dry_run, mut findings, policies, sweeps, targets, adoption, is_sweep } =
+            self.work(request, delivery);
         let policies = self.strengthen_all(invocation, policies, is_dry_run).await;
         let (mut users, targets) = self.plan_all(invocation, sweeps, targets).await;
         users.extend(self.deal_with_all(invocation, targets, &findings).await);
+        if !is_dry_run {
+            users.extend(self.tell_of_held(invocation, &users, &findings).await);
+        }
         users.sort_by_cached_key(|user| (user.account_id.clone(), user.who.to_string()));
         let mut secrets = Vec::new();
         if let Some(order) = adoption {
@@ -255,7 +264,7 @@ impl App {
         }
         let findings = findings.0.into_iter().map(|(answer, _)| answer).collect();
         let policies = policies.into_iter().map(|policy| policy.answer).collect();
-        let answer = Answer { is_dry_run, findings, policies, users, secrets };
+        let answer = Answer { is_dry_run, findings, policies, users, secrets, is_sweep };
         self.metrics.emit(&answer, OffsetDateTime::now_utc());
         answer
     }
@@ -274,11 +283,12 @@ impl App {
             Request::Reset(order) => {
                 work.is_dry_run |= order.dry_run;
                 let forced_by = order.force.then_some(delivery);
-                let demand = Demand::Reset { forced_by, max_age_days: order.max_age_days };
+                let demand = Demand::Reset { forced_by, max_age_days: order.max_age_days, max_resets: None };
                 work.targets.add(Target::new(order.user, demand, work.is_dry_run));
             }
             Request::Sweep(order) => {
                 work.is_dry_run |= order.dry_run;
+                work.is_sweep = true;
                 work.sweeps.push(SweepWork {
                     account_id: order.account_id,
                     max_resets: order.max_resets.unwrap_or(self.config.max_resets_per_sweep),
@@ -325,10 +335,12 @@ impl App {
                 (&Vec::new(), Demand::Finish)
             }
             Ask::PasswordAge { users, max_age_days } => {
-                (users, Demand::Reset { forced_by: None, max_age_days: *max_age_days })
+                let max_resets = Some(self.config.max_resets_per_sweep);
+                (users, Demand::Reset { forced_by: None, max_age_days: *max_age_days, max_resets })
             }
             Ask::ForcedReset { users } => {
-                (users, Demand::Reset { forced_by: Some(request.clone()), max_age_days: None })
+                let forced_by = Some(request.clone());
+                (users, Demand::Reset { forced_by, max_age_days: None, max_resets: None })
             }
         };
         for user in users {

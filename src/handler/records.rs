@@ -7,6 +7,7 @@ use super::{App, CONCURRENCY, Findings};
 use crate::answer::{PolicyOutcome, UserAnswer, UserOutcome};
 use crate::aws::{CallError, Mark, Recorded};
 use crate::event::{Ask, Finding};
+use crate::notification::approval;
 use crate::reset::SkipReason;
 
 impl App {
@@ -74,17 +75,35 @@ fn policy_mark(policy: &Policy, is_satisfied: bool) -> Option<(Mark, String)> {
     Some((mark, note))
 }
 
+/// What the note of a held finding begins with.
+const HELD: &str = "Held until a person approves it:";
+
 /// What to record about users, once none of them is left to do; nothing if
-/// nobody was reset.
+/// nobody was reset or waits for approval.
 fn users_mark(users: &[&UserAnswer]) -> Option<(Mark, String)> {
     let is_any = |is: fn(&UserOutcome) -> bool| users.iter().any(|user| is(&user.outcome));
+    if is_any(|outcome| matches!(outcome, UserOutcome::Failed(_))) {
+        return None;
+    }
+    if let Some(note) = users.iter().find_map(|user| held_note(user)) {
+        return Some((Mark::Waiting { opening: HELD }, note));
+    }
     let news = is_any(|outcome| matches!(outcome, UserOutcome::Reset));
     let told = is_any(|outcome| matches!(outcome, UserOutcome::Skipped(SkipReason::AlreadyReset)));
-    if !(news || told) || is_any(|outcome| matches!(outcome, UserOutcome::Failed(_))) {
+    if !(news || told) {
         return None;
     }
     let note = users.iter().map(|user| note(user)).collect::<Vec<_>>().join(" ");
     Some((Mark::Notified { news }, note))
+}
+
+/// The note names the account's users by their number alone: they are listed in
+/// the message to operators.
+fn held_note(user: &UserAnswer) -> Option<String> {
+    let UserOutcome::Held(held) = &user.outcome else { return None };
+    let approval = approval(&user.account_id, held.users.len());
+    let doubt = held.doubt().map(|doubt| format!(" ({doubt})")).unwrap_or_default();
+    Some(format!("{}. To approve it, invoke this function with {approval}{doubt}", held.excess()))
 }
 
 fn note(user: &UserAnswer) -> String {

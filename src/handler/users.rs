@@ -39,6 +39,9 @@ pub(super) enum Demand {
         forced_by: Option<RequestId>,
         /// The greatest age in days that Security Hub's control allows.
         max_age_days: Option<u16>,
+        /// How many of the account may be reset without a person; none where a
+        /// person has decided already.
+        max_resets: Option<u32>,
     },
     /// The end of what an earlier run began, and nothing new.
     Finish,
@@ -128,13 +131,42 @@ impl App {
     }
 
     async fn deal_with(&self, invocation: &Invocation, target: &Target, finding_id: Option<&str>) -> UserAnswer {
-        match self.find(invocation, target).await {
-            Ok(Found::User(account, name)) if target.is_dry_run => {
-                self.rehearse(invocation, target, &account, &name).await
+        let (account, name) = match self.find(invocation, target).await {
+            Ok(Found::User(account, name)) => (account, name),
+            Ok(Found::Nobody(reason)) => return target.skipped(reason),
+            Err(problem) => return target.failed(problem),
+        };
+        let (held, user) = match self.held_with(invocation, target, &account, &name).await {
+            Ok(Some(held)) => held,
+            Ok(None) => return self.carry_out(invocation, target, &account, &name, finding_id).await,
+            Err(problem) => return target.failed(problem),
+        };
+        // What is under way comes to its end: nobody is reset by that who was not
+        // before.
+        if user.is_open {
+            let target = Target { demand: Demand::Finish, ..target.clone() };
+            let answer = self.carry_out(invocation, &target, &account, &name, finding_id).await;
+            if !matches!(answer.outcome, UserOutcome::Skipped(SkipReason::AlreadyReset)) {
+                return answer;
             }
-            Ok(Found::User(account, name)) => self.reset(invocation, target, &account, &name, finding_id).await,
-            Ok(Found::Nobody(reason)) => target.skipped(reason),
-            Err(problem) => target.failed(problem),
+        }
+        let user_ref = UserRef::Named { account_id: account.id.clone(), name: user.name };
+        let password_age_days = user.password_age_days;
+        UserAnswer { who: Who::User(user_ref), password_age_days, ..target.answer(UserOutcome::Held(held)) }
+    }
+
+    async fn carry_out(
+        &self,
+        invocation: &Invocation,
+        target: &Target,
+        account: &Account,
+        name: &UserName,
+        finding_id: Option<&str>,
+    ) -> UserAnswer {
+        if target.is_dry_run {
+            self.rehearse(invocation, target, account, name).await
+        } else {
+            self.reset(invocation, target, account, name, finding_id).await
         }
     }
 
@@ -156,7 +188,7 @@ impl App {
     }
 
     /// Says what would be done about a user, and changes nothing.
-    pub(super) async fn rehearse(
+    async fn rehearse(
         &self,
         invocation: &Invocation,
         target: &Target,
@@ -311,11 +343,20 @@ impl Targets {
         known.demand = match (known.demand.clone(), target.demand) {
             (Demand::Finish, demand) | (demand, Demand::Finish) => demand,
             (
-                Demand::Reset { forced_by: one, max_age_days: limit },
-                Demand::Reset { forced_by: other, max_age_days: other_limit },
-            ) => Demand::Reset { forced_by: one.or(other), max_age_days: stricter(limit, other_limit) },
+                Demand::Reset { forced_by: one, max_age_days: limit, max_resets: most },
+                Demand::Reset { forced_by: other, max_age_days: other_limit, max_resets: other_most },
+            ) => Demand::Reset {
+                forced_by: one.or(other),
+                max_age_days: stricter(limit, other_limit),
+                max_resets: most.zip(other_most).map(|(one, other)| one.max(other)),
+            },
         };
         known.findings.extend(target.findings);
+    }
+
+    /// Whether there is a target that means the user.
+    pub(super) fn mean(&self, user: &UserRef) -> bool {
+        self.0.contains_key(&user.key())
     }
 }
 

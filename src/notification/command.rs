@@ -10,7 +10,7 @@ use crate::secret::SecretArn;
 
 /// An event by which a person invokes this function.
 #[derive(Serialize)]
-pub(super) struct Event<'a> {
+pub(crate) struct Event<'a> {
     action: &'static str,
     account_id: &'a AccountId,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,26 +29,20 @@ impl fmt::Display for Event<'_> {
     }
 }
 
-/// The event that approves a held sweep: as many resets as there are users.
-pub(super) fn approval<'a>(held: &SweepHeld<'a>) -> Event<'a> {
-    Event {
-        action: "sweep",
-        account_id: held.account_id,
-        user_name: None,
-        force: None,
-        max_resets: Some(held.users.len()),
-        dry_run: None,
-    }
+/// The event that approves what is held: as many resets as there are users.
+pub(crate) fn approval(account_id: &AccountId, users: usize) -> Event<'_> {
+    Event { action: "sweep", account_id, user_name: None, force: None, max_resets: Some(users), dry_run: None }
 }
 
-/// Approves a held sweep.
+/// Approves what is held.
 pub(super) fn approve(held: &SweepHeld<'_>) -> String {
-    invoke(held.function_arn, &approval(held))
+    invoke(held.function_arn, &approval(held.account_id, held.users.len()))
 }
 
-/// Shows what approving a held sweep would do.
+/// Shows what approving it would do.
 pub(super) fn rehearse(held: &SweepHeld<'_>) -> String {
-    invoke(held.function_arn, &Event { dry_run: Some(true), ..approval(held) })
+    let approval = approval(held.account_id, held.users.len());
+    invoke(held.function_arn, &Event { dry_run: Some(true), ..approval })
 }
 
 /// Tries again what failed, where that can be asked for by hand.

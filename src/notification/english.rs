@@ -144,10 +144,13 @@ again. Tell them first, and mind service desks and time zones.
 
 TO LEAVE SOMEBODY OUT
 Tag the IAM user as exempt (EXEMPT_TAG), or add the name to EXEMPT_USERS.
-
+{unread}
 USERS WHOSE PASSWORD IS TOO OLD
 {list}",
         limit = it.max_resets,
+        unread = visible(it.tags_unread).map_or_else(String::new, |error| format!(
+            "Users with that tag may be among those below, for it could not be read:\n    {error}\n"
+        )),
         finding = finding(it.finding_id),
         rehearse = command::rehearse(it),
         approve = command::approve(it),

@@ -145,10 +145,14 @@ AWS アカウント {account_id} で、コンソールパスワードの有効�
 ■ 特定のユーザーを対象から外すには
 IAM ユーザーに除外用のタグ (EXEMPT_TAG) を付けるか、名前を EXEMPT_USERS に
 追加してください。
-
+{unread}
 ■ 対象のユーザー
 {list}",
         limit = it.max_resets,
+        unread = visible(it.tags_unread).map_or_else(String::new, |error| format!(
+            "タグを読み取れなかったため、除外用のタグが付いたユーザーも以下に含まれている\n\
+             可能性があります。\n    {error}\n"
+        )),
         finding = finding(it.finding_id),
         rehearse = command::rehearse(it),
         approve = command::approve(it),

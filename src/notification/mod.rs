@@ -55,6 +55,7 @@
 //! | `max_resets` | the limit that was met | `sweep-held` |
 //! | `user_count` | of all users that are held | `sweep-held` |
 //! | `users` | `{user_name, password_age_days?}`, the first 200 | `sweep-held` |
+//! | `tags_unread` | why users who are exempt by tag may be among them | `sweep-held`? |
 //! | `approval` | the event that approves it | `sweep-held` |
 //! | `changes` | texts such as `MinimumPasswordLength 8 -> 14` | `policy-strengthened` |
 //! | `withheld` | sentences in English | `policy-strengthened` |
@@ -73,6 +74,7 @@ use std::str::FromStr;
 
 use serde_json::{Map, Value, json};
 
+pub(crate) use self::command::approval;
 use crate::account::password_policy::{Change, Setting, Withheld};
 use crate::identity::{AccountId, Invalid, Partition, UserName};
 use crate::secret::SecretArn;
@@ -128,7 +130,7 @@ pub(crate) struct Wording<'a> {
 pub(crate) enum Kind {
     /// A user's password was reset.
     PasswordReset,
-    /// More users than allowed would have been reset, so nobody was.
+    /// More users than allowed are to be reset, so nobody was.
     SweepHeld,
     /// An account's password policy was made stricter.
     PolicyStrengthened,
@@ -189,7 +191,7 @@ impl Audience {
 pub(crate) enum Notification<'a> {
     /// To the user: the password was reset.
     PasswordReset(PasswordReset<'a>),
-    /// To operators: a sweep waits for approval.
+    /// To operators: resets wait for approval.
     SweepHeld(SweepHeld<'a>),
     /// To operators: the account's policy was made stricter.
     PolicyStrengthened(PolicyStrengthened<'a>),
@@ -225,10 +227,12 @@ pub(crate) struct SweepHeld<'a> {
     pub account_id: &'a AccountId,
     /// The finding that led to it, if one did.
     pub finding_id: Option<&'a str>,
-    /// `MAX_RESETS_PER_SWEEP`, or the sweep's own `max_resets`.
+    /// `MAX_RESETS_PER_SWEEP`, or a sweep's own `max_resets`.
     pub max_resets: u32,
     /// All that are held, in the order in which they are to be shown.
     pub users: &'a [HeldUser<'a>],
+    /// Why those who are exempt by tag could not be told from the others.
+    pub tags_unread: Option<&'a str>,
     /// The ARN (or the name) by which this function was invoked.
     pub function_arn: &'a str,
 }
@@ -384,7 +388,8 @@ impl Notification<'_> {
                     "user_name": user.user_name,
                     "password_age_days": user.password_age_days,
                 }))).collect::<Vec<_>>(),
-                "approval": command::approval(it),
+                "tags_unread": visible(it.tags_unread),
+                "approval": command::approval(it.account_id, it.users.len()),
             }),
             Self::PolicyStrengthened(it) => json!({
                 "changes": it.changes.iter().map(ToString::to_string).collect::<Vec<_>>(),

@@ -21,6 +21,7 @@ struct World {
     limit: u16,
     forced: bool,
     reason: String,
+    tags_unread: bool,
     changes: Vec<Change>,
     withheld: Vec<Withheld>,
     held: usize,
@@ -55,6 +56,7 @@ impl Default for World {
             limit: 90,
             forced: false,
             reason: "iam:UpdateLoginProfile answered AccessDenied".to_owned(),
+            tags_unread: true,
             changes: strengthening.changes,
             withheld: strengthening.withheld,
             held: 37,
@@ -83,6 +85,7 @@ impl World {
             finding_id,
             max_resets: 25,
             users: &vec![HeldUser { user_name, password_age_days: self.age }; self.held],
+            tags_unread: self.tags_unread.then_some(&self.reason),
             function_arn: FUNCTION,
         }));
         look(Notification::PolicyStrengthened(PolicyStrengthened {
@@ -217,7 +220,7 @@ fn the_document_for_programs_has_the_fields_that_apply_and_no_others() {
                 "sign_in_url",
             ],
         ),
-        (Kind::SweepHeld, &["max_resets", "user_count", "users", "approval"]),
+        (Kind::SweepHeld, &["max_resets", "user_count", "users", "tags_unread", "approval"]),
         (Kind::PolicyStrengthened, &["changes", "withheld"]),
         (Kind::RemediationFailed, &["failed", "user_name", "secret_arn", "reason"]),
     ];
@@ -230,11 +233,12 @@ fn the_document_for_programs_has_the_fields_that_apply_and_no_others() {
 
 #[test]
 fn a_field_that_does_not_apply_is_left_out() {
-    let world = World { age: None, finding_id: None, ..World::default() };
+    let world = World { age: None, finding_id: None, tags_unread: false, ..World::default() };
     let document = world.message(Kind::PasswordReset, &wording(Language::En)).default;
     assert!(!keys(&document).contains("password_age_days") && !keys(&document).contains("finding_id"));
     let held = world.message(Kind::SweepHeld, &wording(Language::En)).default;
     assert_eq!(held["users"][0], json!({ "user_name": "alice" }));
+    assert!(!keys(&held).contains("tags_unread"));
 }
 
 #[test]
@@ -380,6 +384,17 @@ fn a_held_sweep_comes_with_the_command_that_approves_it() {
 }
 
 #[test]
+fn who_approves_is_told_if_exempt_users_may_be_among_those_who_are_held() {
+    for language in LANGUAGES {
+        for tags_unread in [true, false] {
+            let read = World { tags_unread, ..World::default() }.message(Kind::SweepHeld, &wording(language));
+            let reason = "    iam:UpdateLoginProfile answered AccessDenied\n\n";
+            assert_eq!(read.email.contains(reason), tags_unread, "{}", read.email);
+        }
+    }
+}
+
+#[test]
 fn a_long_list_of_users_is_cut_and_says_by_how_much() {
     let longest = "w".repeat(64);
     let world = World {
@@ -408,8 +423,14 @@ fn a_function_is_named_so_that_a_shell_takes_it_as_one_word() {
         ("a; rm -rf $HOME '", "--function-name arm-rfHOME --cli".to_owned()),
     ] {
         let account_id = "123456789012".parse().unwrap();
-        let held =
-            SweepHeld { account_id: &account_id, finding_id: None, max_resets: 0, users: &[], function_arn: given };
+        let held = SweepHeld {
+            account_id: &account_id,
+            finding_id: None,
+            max_resets: 0,
+            users: &[],
+            tags_unread: None,
+            function_arn: given,
+        };
         assert!(command::approve(&held).contains(&shown), "{}", command::approve(&held));
     }
 }

@@ -7,6 +7,7 @@ mod ledger;
 mod model;
 mod outcomes;
 mod races;
+mod radius;
 mod random;
 mod sweeps;
 mod world;

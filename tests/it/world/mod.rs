@@ -295,12 +295,20 @@ impl World {
         }
         let milliseconds = i128::try_from(time.as_millis()).unwrap();
         for item in state.ledger.items.values_mut() {
-            for attribute in ["lease_until", "reserved_at", "changed_at"] {
+            for attribute in ["lease_until", "reserved_at", "changed_at", "claimed_until"] {
                 if let Some(at) = item.get_mut(attribute) {
                     let earlier = at["N"].as_str().unwrap().parse::<i128>().unwrap() - milliseconds;
                     *at = json!({"N": earlier.to_string()});
                 }
             }
+        }
+        let days = i64::try_from(time.as_secs() / (24 * 60 * 60)).unwrap();
+        let told = |id: &String| id.starts_with("message#");
+        for (id, item) in state.ledger.items.extract_if(.., |id, _| told(id)).collect::<Vec<_>>() {
+            let (message, day) = id.rsplit_once('#').unwrap();
+            let format = time::macros::format_description!("[year]-[month]-[day]");
+            let earlier = time::Date::parse(day, format).unwrap() - time::Duration::days(days);
+            state.ledger.items.insert(format!("{message}#{earlier}"), item);
         }
         let expired = state.report.as_mut().is_some_and(|(_, at)| {
             *at -= time;
@@ -617,6 +625,7 @@ impl State {
             "GetUser" => self.get_user(call),
             "ListUsers" => Ok(self.list_users()),
             "ListUserTags" => self.list_user_tags(call),
+            "GetAccountAuthorizationDetails" => Ok(self.user_details(call)),
             "GetLoginProfile" => self.get_login_profile(call),
             "UpdateLoginProfile" => self.update_login_profile(call),
             "GetAccountPasswordPolicy" => self.get_policy(),
@@ -672,9 +681,24 @@ impl State {
 
     fn list_user_tags(&mut self, call: &Call) -> Result<Answer, Refusal> {
         let (_, user) = self.user(call)?;
-        let tag = |(key, value): (&String, &String)| format!("<member><Key>{key}</Key><Value>{value}</Value></member>");
-        let tags: String = user.tags.iter().map(tag).collect();
-        Ok(Answer::Xml(format!("<IsTruncated>false</IsTruncated><Tags>{tags}</Tags>")))
+        Ok(Answer::Xml(format!("<IsTruncated>false</IsTruncated>{}", tags_xml(user))))
+    }
+
+    /// In pages of fewer users than are asked for, as IAM may.
+    fn user_details(&self, call: &Call) -> Answer {
+        const PAGE: usize = 90;
+        assert_eq!(call.text("Filter.member.1"), "User");
+        assert_eq!(call.text("MaxItems"), "1000");
+        let start: usize = call.query.get("Marker").map_or(0, |marker| marker.parse().unwrap());
+        let users = self.users.iter().skip(start).take(PAGE);
+        let details: String =
+            users.map(|(name, user)| format!("<member>{}{}</member>", user_xml(name, user), tags_xml(user))).collect();
+        let next = start + PAGE;
+        let more = if next < self.users.len() { format!("<Marker>{next}</Marker>") } else { String::new() };
+        Answer::Xml(format!(
+            "<IsTruncated>{}</IsTruncated>{more}<UserDetailList>{details}</UserDetailList>",
+            !more.is_empty()
+        ))
     }
 
     fn get_login_profile(&mut self, call: &Call) -> Result<Answer, Refusal> {
@@ -953,6 +977,11 @@ fn user_xml(name: &str, user: &User) -> String {
         user.id,
         arn_of(name, user)
     )
+}
+
+fn tags_xml(user: &User) -> String {
+    let tag = |(key, value): (&String, &String)| format!("<member><Key>{key}</Key><Value>{value}</Value></member>");
+    format!("<Tags>{}</Tags>", user.tags.iter().map(tag).collect::<String>())
 }
 
 pub(crate) fn arn_of(name: &str, user: &User) -> String {
