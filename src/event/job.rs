@@ -16,7 +16,9 @@ const AGES: RangeInclusive<u16> = 1..=1095;
 /// The body of a message that this function writes to its own queue and reads
 /// back. `serde_json::to_string` makes the body; [`parse`](super::parse) takes
 /// it within an SQS batch only. It cannot force anything: whoever runs the job
-/// looks at the user again.
+/// looks at the user again. Nor is it held for a person: that was decided when
+/// the sweep was planned, and whoever may write to the queue may order a reset
+/// by hand just as well.
 ///
 /// ```json
 /// {"job":"reset","account_id":"123456789012","user_name":"alice","max_age_days":90}

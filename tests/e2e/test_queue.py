@@ -80,6 +80,7 @@ def test_each_user_becomes_a_job_and_what_fails_stays_in_the_queue(aws: Standin,
     worker.drain()
     assert worker.batches > 1
     assert queued() == ["user-007"] == [job["user_name"] for job in worker.failed.values()]
+    assert len(it.calls("ChangeMessageVisibility")) == 1, "it comes again soon"
 
     aws.faults()
     worker.show_failed_again()

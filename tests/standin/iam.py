@@ -218,6 +218,13 @@ class IamResponse(MotoIamResponse):
         )
         return ActionResult({"Users": users, "IsTruncated": marker is not None, "Marker": marker})
 
+    def get_account_authorization_details(self) -> ActionResult:
+        # moto ignores MaxItems and Marker.
+        if self._get_param("Filter") != ["User"]:
+            raise ApiError(400, "InvalidInput", "this stand-in gives the details of users only")
+        users, marker = self.backend.page_of_users(None, self._get_param("Marker"), self._get_param("MaxItems", 100))
+        return ActionResult({"UserDetailList": users, "IsTruncated": marker is not None, "Marker": marker})
+
     def create_login_profile(self) -> ActionResult:
         user = self.backend.get_user(self._get_param("UserName"))
         if user.password:

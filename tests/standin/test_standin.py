@@ -205,6 +205,23 @@ class Users(StandinTest):
         self.assertEqual(len(self.iam.list_users(PathPrefix="/a/")["Users"]), 3)
         self.assert_refused(400, "ValidationError", self.iam.list_users, Marker="é")
 
+    def test_the_details_of_all_users_are_paged_and_have_paths_and_tags(self) -> None:
+        users = [{"name": f"user-{n}", "path": "/a/", "tags": {"team": f"red-{n}"}} for n in range(3)]
+        standin.seed(users=[*users, {"name": "user-3"}])
+        details = self.iam.get_account_authorization_details
+        first = details(Filter=["User"], MaxItems=2)
+        self.assertEqual(first["IsTruncated"], True)
+        rest = details(Filter=["User"], MaxItems=2, Marker=first["Marker"])
+        self.assertEqual((rest["IsTruncated"], rest.get("Marker")), (False, None))
+        found = [
+            (user["UserName"], user["Path"], user.get("Tags", []))
+            for user in (*first["UserDetailList"], *rest["UserDetailList"])
+        ]
+        tagged = [(f"user-{n}", "/a/", [{"Key": "team", "Value": f"red-{n}"}]) for n in range(3)]
+        self.assertEqual(found, [*tagged, ("user-3", "/", [])])
+        self.assertEqual(first.keys() & {"GroupDetailList", "RoleDetailList", "Policies"}, set())
+        self.assert_refused(400, "InvalidInput", details, Filter=["Role"])
+
     def test_a_user_has_ten_managed_policies_at_most(self) -> None:
         document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
         arns = standin.seed(
