@@ -31,8 +31,11 @@ pub(super) struct Radius {
     /// The keys of the names of those whom `EXEMPT_TAG` covers.
     tagged: Cells<AccountId, Result<Arc<HashSet<String>>, CallError>>,
     /// By account, limit in days and how many may be reset.
-    held: Cells<(AccountId, u16, u32), Result<Option<Arc<Held>>, Problem>>,
+    held: Cells<(AccountId, u16, u32), Counted>,
 }
+
+/// Who waits for a person; none if they are few enough.
+type Counted = Result<Option<Arc<Held>>, Problem>;
 
 /// Values that are worked out once, each when it is first wanted.
 #[derive(Debug)]
@@ -147,7 +150,7 @@ impl App {
         facts: &AccountFacts,
         limit_days: u16,
         max_resets: u32,
-    ) -> Result<Option<Arc<Held>>, Problem> {
+    ) -> Counted {
         let count = async {
             let is_within = |users: usize| u32::try_from(users).is_ok_and(|users| users <= max_resets);
             let reported = stale(&facts.report, limit_days, OffsetDateTime::now_utc());
@@ -173,10 +176,10 @@ impl App {
                 Err(error) if error.needs_a_person => Some(error),
                 Err(error) => return Err(error.into()),
             };
-            tracing::info!(account_id = %account.id, users = users.len(), max_resets, limit_days, "blast radius");
+            tracing::info!(account_id = %account.id, users = users.len(), max_resets, limit_days, "stale users counted");
             Ok((!is_within(users.len())).then(|| Arc::new(Held { users, max_resets, tags_unread })))
         };
-        invocation.radius.held.get_or_init((account.id.clone(), limit_days, max_resets), count).await
+        invocation.radius.held.get_or_init((account.id.clone(), limit_days, max_resets), Box::pin(count)).await
     }
 
     /// Who waits for a person, if the target is one of them.

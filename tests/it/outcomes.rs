@@ -121,7 +121,7 @@ async fn the_echo_of_our_own_v2_update_is_not_recorded_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_reset_takes_at_most_six_round_trips_one_after_another() {
+async fn one_reset_takes_few_round_trips_one_after_another() {
     let world = World::new();
     world.add_user("bob", 10);
     world.deliver(&by_hand("bob")).await.unwrap().unwrap();
@@ -139,9 +139,9 @@ async fn one_reset_takes_at_most_six_round_trips_one_after_another() {
         let answer = world.deliver_to(&app, &sample("password-age-imported")).await.unwrap().unwrap();
         let round_trips = start.elapsed().as_millis() / 10;
         assert_eq!(only_user(&answer)["status"], "reset");
-        // Six to IAM, Secrets Manager and SNS, two to DynamoDB, and the note on
-        // the finding.
-        assert!(round_trips <= 9, "{what} takes {round_trips} round trips");
+        // The report, six to IAM, Secrets Manager and SNS, two to DynamoDB, and
+        // the note on the finding.
+        assert!(round_trips <= 10, "{what} takes {round_trips} round trips");
     }
 }
 
