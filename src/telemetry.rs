@@ -79,6 +79,8 @@ fn metrics(answer: &Answer, now: OffsetDateTime) -> Value {
     let totals = answer.totals();
     let mut values = vec![
         ("Resets", "Count", totals.reset),
+        ("ChangeRequired", "Count", totals.change_required),
+        ("WouldRequireChange", "Count", answer.count(|outcome| matches!(outcome, UserOutcome::WouldRequireChange))),
         ("Skips", "Count", totals.skipped),
         ("Held", "Count", totals.held),
         ("Queued", "Count", totals.queued),
