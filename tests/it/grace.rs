@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use crate::world::{Fault, World, secret_name};
 
 const DAYS: u64 = 14;
+const GRACE: Duration = Duration::from_hours(24 * DAYS);
+const ALMOST_ALL_OF_IT: Duration = Duration::from_mins(60 * 24 * DAYS - 2);
 const A_DAY: Duration = Duration::from_hours(24);
 const A_MINUTE: Duration = Duration::from_mins(1);
 
@@ -75,9 +77,9 @@ async fn a_stale_password_has_to_be_changed_first_and_is_replaced_on_the_day_tha
         assert!(note.contains("it is replaced from 20") && note.contains(" UTC on"), "{note}");
     }
     assert_eq!(status(&world, &finding()).await, skipped("in-grace"));
-    world.let_pass(A_DAY * u32::try_from(DAYS).unwrap() - A_MINUTE);
+    world.let_pass(ALMOST_ALL_OF_IT);
     assert_eq!(status(&world, &sweep()).await, skipped("in-grace"));
-    world.let_pass(A_MINUTE);
+    world.let_pass(A_MINUTE * 2);
     assert_eq!(status(&world, &sweep()).await, was("reset"));
     world.assert_reset("alice", "");
     assert_eq!(kinds(&world), ["password-change-required", "password-reset"]);
@@ -87,7 +89,7 @@ async fn a_stale_password_has_to_be_changed_first_and_is_replaced_on_the_day_tha
 async fn who_changes_the_password_in_time_is_left_alone_although_the_report_lags() {
     let world = World::new();
     deliver(&world, &finding()).await;
-    world.let_pass(A_DAY * u32::try_from(DAYS).unwrap());
+    world.let_pass(GRACE);
     // The report is made anew, and only then the password is changed.
     assert_eq!(status(&world, &json!({"action": "sweep", "dry_run": true})).await, was("would-reset"));
     world.user_changes_password("alice", "Chosen-by-alice-1");
@@ -168,7 +170,7 @@ async fn a_crash_anywhere_repeats_at_most_the_message_and_moves_no_date() {
                 if changes_in_time {
                     world.user_changes_password("alice", "Chosen-by-alice-1");
                 }
-                world.let_pass(A_DAY * u32::try_from(DAYS).unwrap() - A_MINUTE * 2);
+                world.let_pass(ALMOST_ALL_OF_IT);
                 deliver(&world, &sweep()).await;
                 assert_eq!(world.state().resets, 0, "{context}");
                 world.let_pass(A_MINUTE * 2);
@@ -236,7 +238,7 @@ async fn a_fortnight_of_users_who_change_in_time_too_late_and_never() {
                     world.user_changes_password(name, &format!("Chosen-by-{name}-1"));
                 }
             }
-            world.let_pass(A_DAY - A_MINUTE);
+            world.let_pass(Duration::from_mins(60 * 24 - 1));
         }
         deliver(&world, &sweep()).await;
         for (name, habit) in &habits {
