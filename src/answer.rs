@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
+use time::OffsetDateTime;
 
 use crate::account::password_policy::{Change, Withheld};
 use crate::aws::{CallError, NotSent, OutOfReach, Recorded};
@@ -212,6 +213,11 @@ pub(crate) enum UserOutcome {
     Reset,
     /// The password would be reset.
     WouldReset,
+    /// The user has to change the password, and was told that it is replaced at
+    /// this time.
+    ChangeRequired(OffsetDateTime),
+    /// The user would have to change the password.
+    WouldRequireChange,
     /// Nothing was to be done.
     Skipped(SkipReason),
     /// A person has to approve it first.
@@ -275,6 +281,8 @@ impl UserAnswer {
         match self.outcome {
             UserOutcome::Reset => "reset",
             UserOutcome::WouldReset => "would-reset",
+            UserOutcome::ChangeRequired(_) => "change-required",
+            UserOutcome::WouldRequireChange => "would-require-change",
             UserOutcome::Skipped(_) => "skipped",
             UserOutcome::Held(_) => "held",
             UserOutcome::Queued => "queued",
@@ -285,7 +293,11 @@ impl UserAnswer {
     /// Why nothing was done, or what failed.
     pub(crate) fn reason(&self) -> Option<String> {
         match &self.outcome {
-            UserOutcome::Reset | UserOutcome::WouldReset | UserOutcome::Queued => None,
+            UserOutcome::Reset
+            | UserOutcome::WouldReset
+            | UserOutcome::ChangeRequired(_)
+            | UserOutcome::WouldRequireChange
+            | UserOutcome::Queued => None,
             UserOutcome::Skipped(reason) => Some(reason.as_str().to_owned()),
             UserOutcome::Held(held) => {
                 Some([Some(held.excess()), held.doubt()].into_iter().flatten().collect::<Vec<_>>().join("; "))
@@ -368,7 +380,6 @@ pub(crate) struct Answer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub(crate) struct Totals {
     pub(crate) reset: usize,
-    /// Always 0: nobody is given time to change a password themselves yet.
     pub(crate) change_required: usize,
     pub(crate) skipped: usize,
     pub(crate) held: usize,
@@ -388,7 +399,8 @@ impl Answer {
         for user in &self.users {
             match user.outcome {
                 UserOutcome::Reset => totals.reset += 1,
-                UserOutcome::WouldReset => {}
+                UserOutcome::WouldReset | UserOutcome::WouldRequireChange => {}
+                UserOutcome::ChangeRequired(_) => totals.change_required += 1,
                 UserOutcome::Skipped(_) => totals.skipped += 1,
                 UserOutcome::Held(_) => totals.held += 1,
                 UserOutcome::Queued => totals.queued += 1,
@@ -400,6 +412,11 @@ impl Answer {
         let has_failed = |secret: &&SecretAnswer| matches!(secret.outcome, SecretOutcome::Failed(_));
         totals.failed += self.secrets.iter().filter(has_failed).count();
         totals
+    }
+
+    /// How many users ended so.
+    pub(crate) fn count(&self, is: impl Fn(&UserOutcome) -> bool) -> usize {
+        self.users.iter().filter(|user| is(&user.outcome)).count()
     }
 
     /// How many findings did not count.

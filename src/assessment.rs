@@ -30,6 +30,7 @@ pub(crate) fn assess(
             change_password: change_password(user, account, config),
             changed: changed(user, account, profile.created, limit_days),
             limit_days,
+            grace_days: config.grace_days,
             now: user.read_at,
         }),
     };

@@ -35,6 +35,9 @@ pub struct Config {
     /// `MAX_RESETS_PER_SWEEP`, 0 to 5000 users, default 25: more stale users
     /// than this are held for a person.
     pub max_resets_per_sweep: u32,
+    /// `GRACE_DAYS`, 0 to 90, default 0: how many days a user has to change a
+    /// password that is too old, before it is replaced.
+    pub grace_days: u16,
     /// `EXEMPT_TAG`, default `password-remediation=exempt`.
     pub exempt_tag: ExemptTag,
     /// `EXEMPT_USERS`: globs of user names or paths, default none.
@@ -166,6 +169,7 @@ impl Config {
                 .choice("PASSWORD_POLICY", &[("strengthen", PolicyMode::Strengthen), ("report", PolicyMode::Report)])?,
             sweep: env.choice("SWEEP", &[("stale", SweepMode::Stale), ("off", SweepMode::Off)])?,
             max_resets_per_sweep: env.number("MAX_RESETS_PER_SWEEP", 25, 0, 5000)?,
+            grace_days: env.number("GRACE_DAYS", 0, 0, 90)?,
             exempt_tag: env
                 .or_default("EXEMPT_TAG", "password-remediation=exempt", "KEY=VALUE", |text| text.parse().ok())?,
             exempt_users: env.globs("EXEMPT_USERS", ""),

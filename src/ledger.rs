@@ -216,6 +216,15 @@ impl Entry {
         self.changed_at.is_some_and(|ours| reported.is_none_or(|reported| reported <= ours))
     }
 
+    /// What is left of it once it is known that somebody has set another
+    /// password: neither an attempt nor a grace period, and when that was at the
+    /// earliest.
+    #[must_use]
+    pub fn superseded(&self, secret: Option<&SecretState>) -> Self {
+        let since = if self.is_begun(secret) { self.reserved_at } else { self.grace.map(|grace| grace.demanded_at) };
+        Self { secret_arn: self.secret_arn.clone(), changed_at: self.changed_at.max(since), ..Self::default() }
+    }
+
     /// Whether this function made the secret. A name proves nothing: whoever
     /// may create secrets can take it first.
     #[must_use]

@@ -77,11 +77,12 @@ impl fmt::Debug for Metrics {
 
 fn metrics(answer: &Answer, now: OffsetDateTime) -> Value {
     let totals = answer.totals();
-    let would_reset = answer.users.iter().filter(|user| matches!(user.outcome, UserOutcome::WouldReset)).count();
     let mut values = vec![
         ("Resets", "Count", totals.reset),
+        ("WouldReset", "Count", answer.count(|outcome| matches!(outcome, UserOutcome::WouldReset))),
+        ("ChangeRequired", "Count", totals.change_required),
+        ("WouldRequireChange", "Count", answer.count(|outcome| matches!(outcome, UserOutcome::WouldRequireChange))),
         ("Skips", "Count", totals.skipped),
-        ("WouldReset", "Count", would_reset),
         ("Held", "Count", totals.held),
         ("Queued", "Count", totals.queued),
         ("Failures", "Count", totals.failed),

@@ -28,13 +28,16 @@ const NO_REQUEST: &str = "-";
 /// The attributes of an attempt.
 const ATTEMPT: &[&str] = &["marker", "versions", "request", "reserved_at"];
 
+/// The attributes of a grace period.
+const GRACE: &[&str] = &["demanded_at", "due_at"];
+
 type Item = HashMap<String, AttributeValue>;
 
 /// How taking a lease ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lease {
     /// It is ours.
-    Taken(Entry),
+    Taken(Box<Entry>),
     /// Another run has it.
     Refused,
 }
@@ -96,7 +99,7 @@ impl Ledger {
             .value(":now", time(now))
             .value(":holder", text(leased.holder.as_str()))
             .only_if("attribute_not_exists(#lease_until) OR #lease_until < :now OR #lease_holder = :holder");
-        Ok(self.update(update).await?.map_or(Lease::Refused, |item| Lease::Taken(entry(&item))))
+        Ok(self.update(update).await?.map_or(Lease::Refused, |item| Lease::Taken(Box::new(entry(&item)))))
     }
 
     /// Replaces the versions of the attempt, and says for which request it is.
@@ -114,7 +117,7 @@ impl Ledger {
         self.write(update, leased).await
     }
 
-    /// Forgets the attempt, and keeps the lease. Somebody set a password after
+    /// Forgets the attempt and the grace period, and keeps the lease. Somebody set a password after
     /// `changed_at`, if that is given.
     pub async fn forget(
         &self,
@@ -123,21 +126,26 @@ impl Ledger {
         secret_arn: Option<&SecretArn>,
     ) -> Result<Written, CallError> {
         let update = Update::of(leased.key).set("lease_holder", text(leased.holder.as_str()));
-        self.write(update.end_attempt(changed_at, secret_arn), leased).await
+        self.write(update.end_attempt(changed_at, secret_arn).remove(GRACE), leased).await
     }
 
     /// Ends the attempt and gives the lease back. The password is not older than
-    /// `changed_at`, if that is given.
+    /// `changed_at`, if that is given; `grace` is kept in place of what there was.
     pub async fn close(
         &self,
         leased: Leased<'_>,
         changed_at: Option<OffsetDateTime>,
+        grace: Option<Grace>,
         secret_arn: Option<&SecretArn>,
     ) -> Result<Written, CallError> {
         let update = Update::of(leased.key)
             .set("closed_by", text(leased.holder.as_str()))
             .end_attempt(changed_at, secret_arn)
             .remove(&["open", "lease_holder", "lease_until"]);
+        let update = match grace {
+            Some(grace) => update.set("demanded_at", time(grace.demanded_at)).set("due_at", time(grace.due_at)),
+            None => update.remove(GRACE),
+        };
         if self.write(update, leased).await? == Written::Done {
             return Ok(Written::Done);
         }

@@ -1,6 +1,7 @@
 //! What is recorded on the findings in the end.
 
 use futures_util::stream::{self, StreamExt};
+use time::{OffsetDateTime, UtcOffset};
 
 use super::policies::Policy;
 use super::{App, CONCURRENCY, Findings};
@@ -79,7 +80,7 @@ fn policy_mark(policy: &Policy, is_satisfied: bool) -> Option<(Mark, String)> {
 const HELD: &str = "Held until a person approves it:";
 
 /// What to record about users, once none of them is left to do; nothing if
-/// nobody was reset or waits for approval.
+/// nobody was told anything or waits for approval.
 fn users_mark(users: &[&UserAnswer]) -> Option<(Mark, String)> {
     let is_any = |is: fn(&UserOutcome) -> bool| users.iter().any(|user| is(&user.outcome));
     if is_any(|outcome| matches!(outcome, UserOutcome::Failed(_))) {
@@ -88,8 +89,9 @@ fn users_mark(users: &[&UserAnswer]) -> Option<(Mark, String)> {
     if let Some(note) = users.iter().find_map(|user| held_note(user)) {
         return Some((Mark::Waiting { opening: HELD }, note));
     }
-    let news = is_any(|outcome| matches!(outcome, UserOutcome::Reset));
-    let told = is_any(|outcome| matches!(outcome, UserOutcome::Skipped(SkipReason::AlreadyReset)));
+    let news = is_any(|outcome| matches!(outcome, UserOutcome::Reset | UserOutcome::ChangeRequired(_)));
+    let told =
+        is_any(|outcome| matches!(outcome, UserOutcome::Skipped(SkipReason::AlreadyReset | SkipReason::InGrace(_))));
     if !(news || told) {
         return None;
     }
@@ -113,6 +115,17 @@ fn note(user: &UserAnswer) -> String {
         UserOutcome::Reset => format!(
             "Console password of IAM user {name}{age} reset; the user was notified and must change it at the next sign-in."
         ),
+        UserOutcome::ChangeRequired(due_at) | UserOutcome::Skipped(SkipReason::InGrace(due_at)) => format!(
+            "IAM user {name} must change the console password{age} at the next sign-in and was notified; if it is not \
+             changed, it is replaced from {} on.",
+            minute(due_at)
+        ),
         _ => format!("IAM user {name}: {} ({}).", user.status(), user.reason().unwrap_or_default()),
     }
+}
+
+/// A time as a person reads it, to the minute.
+fn minute(at: OffsetDateTime) -> String {
+    let at = at.to_offset(UtcOffset::UTC);
+    format!("{} {:02}:{:02} UTC", at.date(), at.hour(), at.minute())
 }

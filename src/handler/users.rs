@@ -14,9 +14,9 @@ use crate::assessment::{assess, limit};
 use crate::aws::Account;
 use crate::event::UserRef;
 use crate::identity::UserName;
-use crate::ledger::{self, RequestId, UserKey};
-use crate::notification::{Notification, PasswordReset};
-use crate::reset::{self, Decision, Ending, Look, Reset, Seen, SkipReason, Standing, Subject, Wish};
+use crate::ledger::{self, Grace, RequestId, UserKey};
+use crate::notification::{Notification, PasswordChangeRequired, PasswordReset};
+use crate::reset::{self, Decision, Ending, Look, News, Reset, Seen, SkipReason, Standing, Subject, Wish};
 use crate::secret::SecretArn;
 use crate::survey;
 
@@ -94,9 +94,19 @@ impl Target {
 
     /// What a run would come to that knows and sees this.
     fn foresee(&self, entry: &ledger::Entry, seen: &Seen) -> UserAnswer {
-        let mut answer = match reset::decide(&self.wish(), entry, &seen.look) {
+        let wish = self.wish();
+        let decision = match reset::decide(&wish, entry, &seen.look) {
+            // A run would keep that in mind, and look again.
+            Decision::GiveWay | Decision::Met(_) => {
+                reset::decide(&wish, &entry.superseded(seen.look.secret.as_ref()), &seen.look)
+            }
+            decision => decision,
+        };
+        let mut answer = match decision {
             Decision::Skip(reason) => self.skipped(reason),
-            Decision::GiveWay => self.skipped(SkipReason::AlreadyReset),
+            // Nothing is left that could.
+            Decision::GiveWay | Decision::Met(_) => self.skipped(SkipReason::AlreadyReset),
+            Decision::Require(_) => self.answer(UserOutcome::WouldRequireChange),
             Decision::Begin | Decision::Finish => self.answer(UserOutcome::WouldReset),
             Decision::Fail(failure) => self.failed(failure),
         };
@@ -231,23 +241,40 @@ impl App {
             *summary() = Summary::of(&seen);
             Ok(seen)
         };
-        let announce = async |secret_arn: &SecretArn| {
+        let tell = async |news: News<'_>| {
             let Summary { user, age, limit_days } = summary().clone();
-            self.publish(Notification::PasswordReset(PasswordReset {
-                account_id: &account.id,
-                partition: invocation.home.partition,
-                user_name: user.as_ref().unwrap_or(name),
-                secret_arn,
-                finding_id,
-                password_age_days: age.map(Age::whole_days),
-                max_password_age_days: limit_days,
-                forced: target.is_forced(),
-            }))
+            let (account_id, partition) = (&account.id, invocation.home.partition);
+            let user_name = user.as_ref().unwrap_or(name);
+            let (password_age_days, max_password_age_days) = (age.map(Age::whole_days), limit_days);
+            self.publish(match news {
+                News::Reset(secret_arn) => Notification::PasswordReset(PasswordReset {
+                    account_id,
+                    partition,
+                    user_name,
+                    secret_arn,
+                    finding_id,
+                    password_age_days,
+                    max_password_age_days,
+                    forced: target.is_forced(),
+                }),
+                News::ChangeRequired(Grace { due_at, .. }) => {
+                    Notification::PasswordChangeRequired(PasswordChangeRequired {
+                        account_id,
+                        partition,
+                        user_name,
+                        finding_id,
+                        password_age_days,
+                        max_password_age_days,
+                        due_at,
+                    })
+                }
+            })
             .await
         };
-        let ending = reset.run(target.wish(), look, announce).await;
+        let ending = reset.run(target.wish(), look, tell).await;
         let (outcome, secret_arn) = match ending {
             Ending::Reset(arn) => (UserOutcome::Reset, Some(arn)),
+            Ending::ChangeRequired(due_at, arn) => (UserOutcome::ChangeRequired(due_at), arn),
             Ending::Skipped(reason, arn) => (UserOutcome::Skipped(reason), arn),
             Ending::Failed(failure, arn) => (UserOutcome::Failed(failure.into()), arn),
         };

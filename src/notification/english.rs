@@ -1,9 +1,11 @@
 //! Messages in English.
 
 use super::{
-    Failed, HeldUser, LISTED_USERS, Notification, PasswordReset, PolicyStrengthened, RemediationFailed, SweepHeld,
-    Text, around_name, changes_age, command, indented, subject_around, visible,
+    Failed, HeldUser, LISTED_USERS, Notification, PasswordChangeRequired, PasswordReset, PolicyStrengthened,
+    RemediationFailed, SweepHeld, Text, around_name, changes_age, command, indented, subject_around, visible,
 };
+
+use time::{OffsetDateTime, UtcOffset};
 
 /// 140 characters of the GSM alphabet: one text message, with room to spare.
 const SMS_CHARACTERS: usize = 140;
@@ -11,6 +13,7 @@ const SMS_CHARACTERS: usize = 140;
 pub(super) fn text(notification: &Notification<'_>, support: Option<&str>) -> Text {
     match notification {
         Notification::PasswordReset(it) => password_reset(it, support),
+        Notification::PasswordChangeRequired(it) => password_change_required(it, support),
         Notification::SweepHeld(it) => sweep_held(it),
         Notification::PolicyStrengthened(it) => policy_strengthened(it),
         Notification::RemediationFailed(it) => remediation_failed(it),
@@ -23,6 +26,12 @@ fn sms_around(parts: [&str; 3]) -> String {
 
 fn days(count: u32) -> String {
     if count == 1 { "1 day".to_owned() } else { format!("{count} days") }
+}
+
+/// The day, by UTC.
+fn day(at: OffsetDateTime) -> String {
+    let date = at.to_offset(UtcOffset::UTC).date();
+    format!("{} {} {}", date.day(), date.month(), date.year())
 }
 
 fn whom_to_ask(support: Option<&str>) -> String {
@@ -111,6 +120,80 @@ password. We never ask you for one, not by e-mail, not by phone, nowhere.
             &format!("AWS account {account}: the console password of "),
             user_name.as_str(),
             " was reset. An e-mail says how to get the new one.",
+        ]),
+    }
+}
+
+fn password_change_required(it: &PasswordChangeRequired<'_>, support: Option<&str>) -> Text {
+    let PasswordChangeRequired { account_id, user_name, .. } = it;
+    let sign_in_url = it.partition.sign_in_url(account_id);
+    let limit = days(it.max_password_age_days.into());
+    let due = day(it.due_at);
+    let time = it.due_at.to_offset(UtcOffset::UTC).time();
+    let (hour, minute) = (time.hour(), time.minute());
+    let why = match it.password_age_days {
+        Some(age) => {
+            format!("Your password is {} old. In this account a password may be at most\n{limit} old.", days(age))
+        }
+        None => format!("In this account a password may be at most {limit} old, and yours is older."),
+    };
+    let questions = match support {
+        Some(contact) => format!("Ask here:\n\n    {contact}"),
+        None => "Ask the administrators of your AWS account.".to_owned(),
+    };
+    let email = format!(
+        "\
+Hello {user_name},
+
+please change the password with which you sign in to the AWS console,
+by {due}, {hour:02}:{minute:02} UTC.
+
+    Account:  {account_id}
+    User:     {user_name}
+    Sign in:  {sign_in_url}
+
+WHY
+{why}
+
+WHAT TO DO NOW
+1. Sign in at the address above with the account, your user name and the
+   password that you have.
+
+2. AWS then asks you to choose a new password. You have to do that before
+   you can go on.
+
+WHAT HAPPENS IF YOU DO NOT
+From that time on your password is replaced by one that you do not know. You
+then have to fetch it before you can sign in again; a message will say how.
+
+WHAT HAS NOT CHANGED
+Your password still opens the console, once, to be changed there. Your access
+keys and MFA devices are as they were.
+
+IF SOMEBODY ELSE MAY KNOW YOUR PASSWORD
+Change it at once: until you have, whoever knows it can choose the new one in
+your place. If you cannot sign in with your password, somebody may have done
+so. Tell your security team.
+
+IF YOU HAVE QUESTIONS
+{questions}
+
+Do not reply to this message with a password. We never ask you for one, not
+by e-mail, not by phone, nowhere.
+"
+    );
+    let account = account_id.as_str();
+    Text {
+        subject: subject_around([
+            "Please change your AWS console password (",
+            user_name.as_str(),
+            &format!(", account {account})"),
+        ]),
+        email,
+        sms: sms_around([
+            &format!("AWS account {account}: please change the console password of "),
+            user_name.as_str(),
+            &format!(" by {due}. Details by e-mail."),
         ]),
     }
 }

@@ -1,9 +1,11 @@
 //! Messages in Japanese.
 
 use super::{
-    Failed, HeldUser, LISTED_USERS, Notification, PasswordReset, PolicyStrengthened, RemediationFailed, SweepHeld,
-    Text, around_name, changes_age, command, indented, subject_around, visible,
+    Failed, HeldUser, LISTED_USERS, Notification, PasswordChangeRequired, PasswordReset, PolicyStrengthened,
+    RemediationFailed, SweepHeld, Text, around_name, changes_age, command, indented, subject_around, visible,
 };
+use time::UtcOffset;
+
 use crate::account::password_policy::Withheld;
 
 /// One text message in UCS-2, in which all that is not in the GSM alphabet is sent.
@@ -12,6 +14,7 @@ const SMS_CHARACTERS: usize = 70;
 pub(super) fn text(notification: &Notification<'_>, support: Option<&str>) -> Text {
     match notification {
         Notification::PasswordReset(it) => password_reset(it, support),
+        Notification::PasswordChangeRequired(it) => password_change_required(it, support),
         Notification::SweepHeld(it) => sweep_held(it),
         Notification::PolicyStrengthened(it) => policy_strengthened(it),
         Notification::RemediationFailed(it) => remediation_failed(it),
@@ -111,6 +114,77 @@ AWS マネジメントコンソールへのサインインに使うパスワー�
             &format!("AWS {account_id}: "),
             user_name.as_str(),
             " のパスワードをリセットしました。詳細はメールで。",
+        ]),
+    }
+}
+
+fn password_change_required(it: &PasswordChangeRequired<'_>, support: Option<&str>) -> Text {
+    let PasswordChangeRequired { account_id, user_name, .. } = it;
+    let limit = it.max_password_age_days;
+    let due = it.due_at.to_offset(UtcOffset::UTC);
+    let (year, month, day) = (due.year(), u8::from(due.month()), due.day());
+    let why = match it.password_age_days {
+        Some(age) => format!(
+            "現在のパスワードは設定から {age} 日が経過しています。\n\
+             このアカウントでは、パスワードの有効期間は {limit} 日までと定められています。"
+        ),
+        None => format!("現在のパスワードは、このアカウントで定められた有効期間の {limit} 日を過ぎています。"),
+    };
+    let email = format!(
+        "\
+{user_name} 様
+
+AWS マネジメントコンソールへのサインインに使うパスワードを、次の期限までに
+変更してください。
+
+    期限:            {year} 年 {month} 月 {day} 日 {hour:02}:{minute:02} (UTC)
+    アカウント:      {account_id}
+    ユーザー名:      {user_name}
+    サインイン URL:  {sign_in_url}
+
+■ 理由
+{why}
+
+■ 必要な操作
+1. 上記の URL を開き、アカウント、ユーザー名、現在のパスワードを入力して
+   サインインします。
+
+2. サインインすると、新しいパスワードへの変更を求められます。
+   変更が済むまで、コンソールは使えません。
+
+■ 期限までに変更しなかった場合
+パスワードは別のものに置き換えられ、新しいパスワードを取得するまで
+サインインできなくなります。取得の方法は、そのときにお知らせします。
+
+■ 変わらないこと
+現在のパスワードは、変更のためのサインインに使えます。
+アクセスキーと MFA デバイスはこれまでどおり使えます。
+
+■ パスワードを他人に知られた可能性がある場合
+すぐに変更してください。変更するまでは、そのパスワードを知っている人が、
+あなたの代わりに新しいパスワードを設定できます。現在のパスワードで
+サインインできない場合は、すぐにセキュリティ担当者に連絡してください。
+
+■ お問い合わせ
+ご不明な点は、{whom_to_ask}
+
+{NEVER_SEND_A_PASSWORD}",
+        hour = due.hour(),
+        minute = due.minute(),
+        sign_in_url = it.partition.sign_in_url(account_id),
+        whom_to_ask = whom_to_ask(support),
+    );
+    Text {
+        subject: subject_around([
+            "AWS パスワードを変更してください: ",
+            user_name.as_str(),
+            &format!(" ({account_id})"),
+        ]),
+        email,
+        sms: sms_around([
+            &format!("AWS {account_id}: "),
+            user_name.as_str(),
+            &format!(" のパスワードを {month} 月 {day} 日までに変更してください。"),
         ]),
     }
 }

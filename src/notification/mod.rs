@@ -44,14 +44,15 @@
 //!
 //! | field | value | kinds |
 //! | --- | --- | --- |
-//! | `user_name` | text | `password-reset`, `remediation-failed`? |
+//! | `user_name` | text | `password-reset`, `password-change-required`, `remediation-failed`? |
 //! | `secret_arn` | text | `password-reset`, `remediation-failed`? |
 //! | `region` | of the secret | `password-reset` |
 //! | `finding_id` | text | all? |
-//! | `password_age_days` | days, whole | `password-reset`? |
-//! | `max_password_age_days` | days | `password-reset` |
+//! | `password_age_days` | days, whole | `password-reset`?, `password-change-required`? |
+//! | `max_password_age_days` | days | `password-reset`, `password-change-required` |
 //! | `forced` | whether a person asked for it | `password-reset` |
-//! | `sign_in_url` | text | `password-reset` |
+//! | `sign_in_url` | text | `password-reset`, `password-change-required` |
+//! | `due_at` | when the password is replaced, RFC 3339 | `password-change-required` |
 //! | `max_resets` | the limit that was met | `sweep-held` |
 //! | `user_count` | of all users that are held | `sweep-held` |
 //! | `users` | `{user_name, password_age_days?}`, the first 200 | `sweep-held` |
@@ -73,6 +74,8 @@ use std::fmt::{self, Write};
 use std::str::FromStr;
 
 use serde_json::{Map, Value, json};
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
 
 pub(crate) use self::command::approval;
 use crate::account::password_policy::{Change, Setting, Withheld};
@@ -130,6 +133,8 @@ pub(crate) struct Wording<'a> {
 pub(crate) enum Kind {
     /// A user's password was reset.
     PasswordReset,
+    /// A user has to change the password.
+    PasswordChangeRequired,
     /// More users than allowed are to be reset, so nobody was.
     SweepHeld,
     /// An account's password policy was made stricter.
@@ -144,6 +149,7 @@ impl Kind {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::PasswordReset => "password-reset",
+            Self::PasswordChangeRequired => "password-change-required",
             Self::SweepHeld => "sweep-held",
             Self::PolicyStrengthened => "policy-strengthened",
             Self::RemediationFailed => "remediation-failed",
@@ -154,7 +160,7 @@ impl Kind {
     #[must_use]
     pub(crate) fn audience(self) -> Audience {
         match self {
-            Self::PasswordReset => Audience::User,
+            Self::PasswordReset | Self::PasswordChangeRequired => Audience::User,
             Self::SweepHeld | Self::PolicyStrengthened | Self::RemediationFailed => Audience::Operator,
         }
     }
@@ -191,6 +197,8 @@ impl Audience {
 pub(crate) enum Notification<'a> {
     /// To the user: the password was reset.
     PasswordReset(PasswordReset<'a>),
+    /// To the user: the password has to be changed.
+    PasswordChangeRequired(PasswordChangeRequired<'a>),
     /// To operators: resets wait for approval.
     SweepHeld(SweepHeld<'a>),
     /// To operators: the account's policy was made stricter.
@@ -218,6 +226,25 @@ pub(crate) struct PasswordReset<'a> {
     pub max_password_age_days: u16,
     /// Whether a person asked for it, whatever the age.
     pub forced: bool,
+}
+
+/// A user has to change the password, which still works until then.
+#[derive(Debug, Clone)]
+pub(crate) struct PasswordChangeRequired<'a> {
+    /// The user's account.
+    pub account_id: &'a AccountId,
+    /// The partition of the account: it decides where the user signs in.
+    pub partition: Partition,
+    /// The user.
+    pub user_name: &'a UserName,
+    /// The finding that led to it, if one did.
+    pub finding_id: Option<&'a str>,
+    /// How old the password is, in whole days, if that is known.
+    pub password_age_days: Option<u32>,
+    /// How old it may be, in days.
+    pub max_password_age_days: u16,
+    /// When the password is replaced if it was not changed.
+    pub due_at: OffsetDateTime,
 }
 
 /// More users' passwords are too old than may be reset at once; none was.
@@ -318,6 +345,7 @@ impl Notification<'_> {
     pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::PasswordReset(_) => Kind::PasswordReset,
+            Self::PasswordChangeRequired(_) => Kind::PasswordChangeRequired,
             Self::SweepHeld(_) => Kind::SweepHeld,
             Self::PolicyStrengthened(_) => Kind::PolicyStrengthened,
             Self::RemediationFailed(_) => Kind::RemediationFailed,
@@ -343,6 +371,7 @@ impl Notification<'_> {
     fn account_id(&self) -> &AccountId {
         match self {
             Self::PasswordReset(it) => it.account_id,
+            Self::PasswordChangeRequired(it) => it.account_id,
             Self::SweepHeld(it) => it.account_id,
             Self::PolicyStrengthened(it) => it.account_id,
             Self::RemediationFailed(it) => it.account_id,
@@ -352,6 +381,7 @@ impl Notification<'_> {
     fn finding_id(&self) -> Option<String> {
         visible(match self {
             Self::PasswordReset(it) => it.finding_id,
+            Self::PasswordChangeRequired(it) => it.finding_id,
             Self::SweepHeld(it) => it.finding_id,
             Self::PolicyStrengthened(it) => it.finding_id,
             Self::RemediationFailed(it) => it.finding_id,
@@ -364,7 +394,9 @@ impl Notification<'_> {
             ("kind", self.kind().to_string()),
             ("account_id", self.account_id().to_string()),
         ]);
-        if let Self::PasswordReset(PasswordReset { user_name, .. }) = self {
+        if let Self::PasswordReset(PasswordReset { user_name, .. })
+        | Self::PasswordChangeRequired(PasswordChangeRequired { user_name, .. }) = self
+        {
             attributes.insert("user_name", user_name.to_string());
         }
         attributes
@@ -379,6 +411,14 @@ impl Notification<'_> {
                 "password_age_days": it.password_age_days,
                 "max_password_age_days": it.max_password_age_days,
                 "forced": it.forced,
+                "sign_in_url": it.partition.sign_in_url(it.account_id),
+            }),
+            Self::PasswordChangeRequired(it) => json!({
+                "user_name": it.user_name,
+                "password_age_days": it.password_age_days,
+                "max_password_age_days": it.max_password_age_days,
+                // Fails for years that have more than four digits.
+                "due_at": it.due_at.to_offset(UtcOffset::UTC).format(&Rfc3339).ok(),
                 "sign_in_url": it.partition.sign_in_url(it.account_id),
             }),
             Self::SweepHeld(it) => json!({

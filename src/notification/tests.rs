@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use proptest::option;
 use proptest::prelude::*;
+use time::macros::datetime;
 
 use super::*;
 use crate::account::password_policy::{PasswordPolicy, Requirement, merge};
@@ -79,6 +80,15 @@ impl World {
             password_age_days: self.age,
             max_password_age_days: self.limit,
             forced: self.forced,
+        }));
+        look(Notification::PasswordChangeRequired(PasswordChangeRequired {
+            account_id,
+            partition: self.partition,
+            user_name,
+            finding_id,
+            password_age_days: self.age,
+            max_password_age_days: self.limit,
+            due_at: datetime!(2026-12-04 22:05 -2),
         }));
         look(Notification::SweepHeld(SweepHeld {
             account_id,
@@ -187,12 +197,19 @@ fn check(read: &Read, language: Language) {
 
 #[test]
 fn the_names_of_kinds_audiences_and_languages_are_stable() {
-    let kinds = [Kind::PasswordReset, Kind::SweepHeld, Kind::PolicyStrengthened, Kind::RemediationFailed];
+    let kinds = [
+        Kind::PasswordReset,
+        Kind::PasswordChangeRequired,
+        Kind::SweepHeld,
+        Kind::PolicyStrengthened,
+        Kind::RemediationFailed,
+    ];
     let table = kinds.map(|kind| (kind.as_str(), kind.audience().as_str()));
     assert_eq!(
         table,
         [
             ("password-reset", "user"),
+            ("password-change-required", "user"),
             ("sweep-held", "operator"),
             ("policy-strengthened", "operator"),
             ("remediation-failed", "operator"),
@@ -207,7 +224,7 @@ fn the_names_of_kinds_audiences_and_languages_are_stable() {
 #[test]
 fn the_document_for_programs_has_the_fields_that_apply_and_no_others() {
     let common = ["kind", "audience", "account_id", "finding_id"];
-    let table: [(Kind, &[&str]); 4] = [
+    let table: [(Kind, &[&str]); 5] = [
         (
             Kind::PasswordReset,
             &[
@@ -219,6 +236,10 @@ fn the_document_for_programs_has_the_fields_that_apply_and_no_others() {
                 "forced",
                 "sign_in_url",
             ],
+        ),
+        (
+            Kind::PasswordChangeRequired,
+            &["user_name", "password_age_days", "max_password_age_days", "due_at", "sign_in_url"],
         ),
         (Kind::SweepHeld, &["max_resets", "user_count", "users", "tags_unread", "approval"]),
         (Kind::PolicyStrengthened, &["changes", "withheld"]),
@@ -317,6 +338,47 @@ fn the_email_about_a_reset_says_all_that_a_user_has_to_know() {
         for fact in common.iter().chain(&facts) {
             assert!(email.contains(fact), "{fact}\n{email}");
         }
+    }
+}
+
+#[test]
+fn the_email_about_a_change_says_by_when_how_what_else_happens_and_what_it_does_not_do() {
+    for (language, facts) in [
+        (
+            Language::En,
+            [
+                "by 5 December 2026, 00:05 UTC",
+                "https://123456789012.signin.aws.amazon.com/console",
+                "120 days old",
+                "at most\n90 days old",
+                "AWS then asks you to choose a new password",
+                "is replaced by one that you do not know",
+                "whoever knows it can choose the new one in\nyour place",
+                "Ask here:\n\n    the help desk",
+                "Do not reply to this message with a password",
+            ],
+        ),
+        (
+            Language::Ja,
+            [
+                "2026 年 12 月 5 日 00:05 (UTC)",
+                "https://123456789012.signin.aws.amazon.com/console",
+                "120 日が経過",
+                "90 日まで",
+                "新しいパスワードへの変更を求められます",
+                "別のものに置き換えられ",
+                "代わりに新しいパスワードを設定できます",
+                "    the help desk",
+                "パスワードを送らないでください",
+            ],
+        ),
+    ] {
+        let wording = Wording { language, support_contact: Some("the help desk") };
+        let read = World::default().message(Kind::PasswordChangeRequired, &wording);
+        for fact in facts {
+            assert!(read.email.contains(fact), "{fact}\n{}", read.email);
+        }
+        assert_eq!(read.default["due_at"], "2026-12-05T00:05:00Z");
     }
 }
 

@@ -7,13 +7,13 @@ use time::OffsetDateTime;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Failure;
-use super::machine::{CALL, Call, Ending, Look, Machine, Outcome, Step, Wish};
+use super::machine::{CALL, Call, Changed, Ending, Look, Machine, Outcome, Step, Wish};
 use crate::account::password_policy::EffectivePolicy;
 use crate::aws::{
     Account, CallError, Choice, Created, LabelMoved, Lease, Leased, Ledger, PasswordSet, ReadBack, Stored, Written,
 };
 use crate::identity::UserName;
-use crate::ledger::{LEASE, LeaseHolder, UserKey};
+use crate::ledger::{Grace, LEASE, LeaseHolder, UserKey};
 use crate::password::{GenerationRules, Password};
 use crate::secret::{self, CURRENT, PENDING, SecretArn, SecretName, SecretState, VersionId};
 
@@ -58,12 +58,21 @@ pub(crate) struct Subject {
     pub policy: EffectivePolicy,
 }
 
+/// What a user is told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum News<'a> {
+    /// The password in this secret is theirs.
+    Reset(&'a SecretArn),
+    /// They have to change their own password.
+    ChangeRequired(Grace),
+}
+
 /// What a run keeps between its calls.
-struct Run<'a, L, A> {
+struct Run<'a, L, T> {
     reset: &'a Reset<'a>,
     holder: LeaseHolder,
     look: L,
-    announce: A,
+    tell: T,
     lease_until: Instant,
     subject: Option<Subject>,
     secret_arn: Option<SecretArn>,
@@ -80,12 +89,11 @@ enum Kept {
 }
 
 impl Reset<'_> {
-    /// Takes every step. `look` makes the deciding reads; `announce` tells the
-    /// user that the password in this secret is theirs.
-    pub(crate) async fn run<L, A>(&self, wish: Wish, look: L, announce: A) -> Ending
+    /// Takes every step. `look` makes the deciding reads; `tell` tells the user.
+    pub(crate) async fn run<L, T>(&self, wish: Wish, look: L, tell: T) -> Ending
     where
         L: AsyncFn() -> Result<Seen, Failure>,
-        A: AsyncFn(&SecretArn) -> Result<(), CallError>,
+        T: AsyncFn(News<'_>) -> Result<(), CallError>,
     {
         let holder = match LeaseHolder::generate() {
             Ok(holder) => holder,
@@ -95,7 +103,7 @@ impl Reset<'_> {
             reset: self,
             holder,
             look,
-            announce,
+            tell,
             lease_until: Instant::now(),
             subject: None,
             secret_arn: None,
@@ -121,10 +129,10 @@ impl Reset<'_> {
     }
 }
 
-impl<L, A> Run<'_, L, A>
+impl<L, T> Run<'_, L, T>
 where
     L: AsyncFn() -> Result<Seen, Failure>,
-    A: AsyncFn(&SecretArn) -> Result<(), CallError>,
+    T: AsyncFn(News<'_>) -> Result<(), CallError>,
 {
     async fn make(&self, call: &Call) -> (Outcome, Option<Kept>) {
         let work = self.perform(call);
@@ -165,7 +173,7 @@ where
                 };
                 let (begun, now) = (Instant::now(), OffsetDateTime::now_utc());
                 match ledger.take_lease(leased, now, now + LEASE, &choice).await? {
-                    Lease::Taken(entry) => Ok((Outcome::Leased(entry), Some(Kept::Lease(begun + LEASE)))),
+                    Lease::Taken(entry) => Ok((Outcome::Leased(*entry), Some(Kept::Lease(begun + LEASE)))),
                     Lease::Refused => Ok((Outcome::TakenByOther, None)),
                 }
             }
@@ -207,16 +215,20 @@ where
                 }
             }
             Call::Describe => Ok((Outcome::Described(secrets.describe(&self.subject()?.secret_name).await?), None)),
-            Call::Announce => done((self.announce)(self.secret_arn()?).await?),
+            Call::Announce => done((self.tell)(News::Reset(self.secret_arn()?)).await?),
+            Call::TellOfGrace(grace) => done((self.tell)(News::ChangeRequired(*grace)).await?),
             Call::DropLabel(version, label) => done(secrets.drop_label(self.secret_arn()?, label, version).await?),
             Call::Serve(request) => done(ledger.serve(key, request, OffsetDateTime::now_utc() + REMEMBERED).await?),
             Call::Forget { set_after, secret_arn } => {
                 let written = ledger.forget(leased, *set_after, secret_arn.as_ref()).await?;
                 Ok((if_written(written, Outcome::Done), None))
             }
-            Call::Close { is_reset, secret_arn } => {
-                let changed_at = is_reset.then(OffsetDateTime::now_utc);
-                let written = ledger.close(leased, changed_at, secret_arn.as_ref()).await?;
+            Call::Close { changed, grace, secret_arn } => {
+                let changed_at = changed.map(|changed| match changed {
+                    Changed::Now => OffsetDateTime::now_utc(),
+                    Changed::After(at) => at,
+                });
+                let written = ledger.close(leased, changed_at, *grace, secret_arn.as_ref()).await?;
                 Ok((if_written(written, Outcome::Done), None))
             }
             Call::GiveBack { secret_arn } => {

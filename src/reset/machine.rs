@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 
 use super::{Failure, SkipReason};
 use crate::account::credential_report::Age;
-use crate::ledger::{Entry, RequestId};
+use crate::ledger::{Entry, Grace, RequestId};
 use crate::secret::{CURRENT, PENDING, SecretArn, SecretState, VersionId};
 
 /// How long a call may take, with all its retries, that no other run may meet.
@@ -102,6 +102,9 @@ pub struct ConsoleUser {
     pub changed: Option<OffsetDateTime>,
     /// How old a password may be, in days.
     pub limit_days: u16,
+    /// How many days a user has to change a password that is too old; 0 if it
+    /// is replaced at once.
+    pub grace_days: u16,
     /// What the time was when all this was read.
     pub now: OffsetDateTime,
 }
@@ -124,6 +127,11 @@ pub enum Decision {
     Skip(SkipReason),
     /// Reset the password.
     Begin,
+    /// Require the user to change the password, and begin a grace period.
+    Require(Grace),
+    /// To keep in mind first that the demand of this grace period was met, so
+    /// that somebody has set another password: the report may not show it yet.
+    Met(Grace),
     /// Bring the attempt that is under way to its end.
     Finish,
     /// Nothing more about the attempt that is under way: somebody set another
@@ -151,7 +159,7 @@ pub fn decide(wish: &Wish, entry: &Entry, look: &Look) -> Decision {
         Decision::Skip(SkipReason::Exempt)
     } else {
         match wanted(wish, entry, look, user) {
-            Decision::Begin if user.change_password == ChangePassword::Impossible => {
+            Decision::Begin | Decision::Require(_) if user.change_password == ChangePassword::Impossible => {
                 Decision::Skip(SkipReason::CannotChangePassword)
             }
             decision => decision,
@@ -166,21 +174,51 @@ pub fn decide(wish: &Wish, entry: &Entry, look: &Look) -> Decision {
 }
 
 fn wanted(wish: &Wish, entry: &Entry, look: &Look, user: &ConsoleUser) -> Decision {
-    let is_too_old = |changed| Age::between(changed, user.now).older_than(user.limit_days);
     match wish {
         Wish::Forced(_) if look.is_served => Decision::Skip(SkipReason::AlreadyReset),
-        Wish::Forced(_) => Decision::Begin,
+        // A reset demands a change anew, and then nothing shows any more that
+        // the demand before was met.
+        Wish::Forced(_) => grace_met(entry, user).map_or(Decision::Begin, Decision::Met),
         Wish::Finish => Decision::Skip(SkipReason::AlreadyReset),
-        Wish::Stale => match (user.changed, entry.changed_at) {
-            // The ledger knows of a change that the report may not show yet.
-            (reported, Some(ours)) if !is_too_old(ours) && reported.is_none_or(|reported| reported <= ours) => {
-                Decision::Skip(SkipReason::AlreadyReset)
-            }
-            (Some(reported), _) if !is_too_old(reported) => Decision::Skip(SkipReason::PasswordFresh),
-            (None, _) => Decision::Fail(Failure::UnknownAge),
-            (Some(_), _) => Decision::Begin,
-        },
+        Wish::Stale => wanted_if_stale(entry, user),
     }
+}
+
+fn wanted_if_stale(entry: &Entry, user: &ConsoleUser) -> Decision {
+    let is_too_old = |changed| Age::between(changed, user.now).older_than(user.limit_days);
+    // The ledger knows of a change that the report may not show yet.
+    if entry.is_ahead_of(user.changed) && !entry.changed_at.is_some_and(is_too_old) {
+        return Decision::Skip(SkipReason::AlreadyReset);
+    }
+    if user.changed.is_some_and(|reported| !is_too_old(reported)) {
+        return Decision::Skip(SkipReason::PasswordFresh);
+    }
+    if let Some(grace) = grace_met(entry, user) {
+        return Decision::Met(grace);
+    }
+    if user.changed.is_none() {
+        return Decision::Fail(Failure::UnknownAge);
+    }
+    match grace_of(entry, user) {
+        // A date once told stands, whatever is configured now.
+        Some(grace) if user.now < grace.due_at => Decision::Skip(SkipReason::InGrace(grace.due_at)),
+        None if user.grace_days > 0 => {
+            let due_at = user.now + time::Duration::days(user.grace_days.into());
+            Decision::Require(Grace { demanded_at: user.now, due_at })
+        }
+        Some(_) | None => Decision::Begin,
+    }
+}
+
+/// The grace period of the password that the user has. One that was set since
+/// began a new life.
+fn grace_of(entry: &Entry, user: &ConsoleUser) -> Option<Grace> {
+    entry.grace.filter(|grace| user.changed.is_none_or(|reported| reported <= grace.demanded_at))
+}
+
+/// The same, if its demand was met: a demand ends when somebody sets a password.
+fn grace_met(entry: &Entry, user: &ConsoleUser) -> Option<Grace> {
+    grace_of(entry, user).filter(|_| !user.is_demanded)
 }
 
 /// What comes next.
@@ -242,14 +280,16 @@ pub enum Call {
     },
     /// Look where the labels are.
     Describe,
-    /// Tell the user.
+    /// Tell the user where the password is.
     Announce,
+    /// Tell the user to change the password, and until when.
+    TellOfGrace(Grace),
     /// Take a label off a version.
     DropLabel(VersionId, String),
     /// Remember that the request was carried out.
     Serve(RequestId),
-    /// Forget the attempt: somebody set another password after this time. The
-    /// lease stays, and the ledger still shows the user as open.
+    /// Forget the attempt and the grace period: somebody set another password
+    /// after this time. The lease stays, and the ledger still shows the user as open.
     Forget {
         /// After when; none if the ledger does not tell.
         set_after: Option<OffsetDateTime>,
@@ -258,8 +298,10 @@ pub enum Call {
     },
     /// End the attempt and give the lease back.
     Close {
-        /// Whether the password was reset.
-        is_reset: bool,
+        /// When the password was set, if the run knows more than the ledger.
+        changed: Option<Changed>,
+        /// The grace period, from now on.
+        grace: Option<Grace>,
         /// The secret, if it is ours.
         secret_arn: Option<SecretArn>,
     },
@@ -268,6 +310,15 @@ pub enum Call {
         /// The secret, if it is ours.
         secret_arn: Option<SecretArn>,
     },
+}
+
+/// When a password was set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Changed {
+    /// By this run.
+    Now,
+    /// By somebody else, and not before this time.
+    After(OffsetDateTime),
 }
 
 impl Call {
@@ -285,6 +336,7 @@ impl Call {
             | Self::Apply(_)
             | Self::Promote { .. }
             | Self::Announce
+            | Self::TellOfGrace(_)
             | Self::DropLabel(..)
             | Self::Serve(_) => true,
             // Reads, and writes to the user's item, which are refused without it.
@@ -341,6 +393,8 @@ pub enum Outcome {
 pub enum Ending {
     /// The password was reset, stored and announced.
     Reset(SecretArn),
+    /// The user has to change it, and was told that it is replaced at this time.
+    ChangeRequired(OffsetDateTime, Option<SecretArn>),
     /// Nothing was to be done.
     Skipped(SkipReason, Option<SecretArn>),
     /// It did not come to its end. What was done stays done.
@@ -358,6 +412,10 @@ enum Stage {
     Settling,
     /// To let the user change their password.
     Granting,
+    /// To require the user to change the password.
+    Requiring(Grace),
+    /// To tell the user so.
+    Telling(Grace),
     /// To make ready what must be there before a password is stored.
     Preparing,
     /// To store a password.
@@ -411,6 +469,10 @@ pub struct Machine {
     secret: Option<SecretState>,
     /// The version of the attempt; none if one has to be chosen.
     version: Option<VersionId>,
+    /// The grace period that is to begin; none if the password is to be reset.
+    begins: Option<Grace>,
+    /// When the password was set, if the ledger is to know.
+    changed: Option<Changed>,
     /// Requests that are carried out when the attempt comes to its end.
     requests: BTreeSet<RequestId>,
 }
@@ -438,6 +500,8 @@ impl Machine {
             is_unanswered: false,
             secret: None,
             version: None,
+            begins: None,
+            changed: None,
             requests: BTreeSet::new(),
         }
     }
@@ -472,6 +536,8 @@ impl Machine {
             Stage::Looking => one(Call::Look),
             Stage::Settling => Step::Pause(SETTLING),
             Stage::Granting => one(Call::Grant),
+            Stage::Requiring(_) => one(Call::Demand),
+            Stage::Telling(grace) => one(Call::TellOfGrace(*grace)),
             Stage::Preparing => Step::Make(self.preparations()),
             Stage::Storing => self.with_version(Call::Store),
             Stage::ReadingBack => self.with_version(Call::ReadBack),
@@ -484,13 +550,12 @@ impl Machine {
             Stage::Announcing => Step::Make(self.announcements()),
             Stage::Serving => Step::Make(self.serve_all().collect()),
             Stage::Forgetting => {
-                let set_after = self.entry.changed_at.max(self.entry.reserved_at);
+                let set_after = self.entry.superseded(self.secret.as_ref()).changed_at;
                 one(Call::Forget { set_after, secret_arn: self.our_secret() })
             }
             Stage::ClearingUp(_) => Step::Make(self.labels_to_drop()),
-            Stage::Closing(ending) => {
-                let is_reset = matches!(ending, Ending::Reset(_));
-                one(Call::Close { is_reset, secret_arn: self.our_secret() })
+            Stage::Closing(_) => {
+                one(Call::Close { changed: self.changed, grace: self.entry.grace, secret_arn: self.our_secret() })
             }
             Stage::GivingBack(_) => one(Call::GiveBack { secret_arn: self.our_secret() }),
             Stage::Over(ending) => Step::End(ending.clone()),
@@ -683,6 +748,11 @@ impl Machine {
                 self.change_password = ChangePassword::Allowed;
                 self.proceed()
             }
+            (Stage::Requiring(grace), _) => Stage::Telling(grace),
+            (Stage::Telling(grace), _) => {
+                self.entry.grace = Some(grace);
+                self.close(Ending::ChangeRequired(grace.due_at, self.our_secret()))
+            }
             // Somebody was faster, or it was us and the answer was lost.
             (Stage::Preparing, _) if self.secret.is_none() => self.look_again(),
             (Stage::Preparing, _) => self.proceed(),
@@ -702,7 +772,10 @@ impl Machine {
             }
             (Stage::Promoting { .. }, _) => Stage::Announcing,
             (Stage::Announcing, _) => match self.our_secret() {
-                Some(arn) => Stage::Closing(Ending::Reset(arn)),
+                Some(arn) => {
+                    (self.changed, self.entry.grace) = (Some(Changed::Now), None);
+                    Stage::Closing(Ending::Reset(arn))
+                }
                 None => Stage::GivingBack(self.failed(Failure::Unsettled)),
             },
             (Stage::Serving, _) => Stage::Forgetting,
@@ -720,6 +793,7 @@ impl Machine {
     /// The decision, once the reads are there.
     fn seen(&mut self, look: Look) -> Stage {
         self.looks += 1;
+        (self.begins, self.changed) = (None, None);
         let decision = decide(&self.wish, &self.entry, &look);
         if let Some(secret) = look.secret.as_ref().filter(|secret| self.entry.owns(secret)) {
             self.entry.secret_arn = Some(secret.arn.clone());
@@ -734,6 +808,17 @@ impl Machine {
             Decision::Skip(reason) if !is_begun => self.skip(reason),
             Decision::Fail(failure) => Stage::GivingBack(self.failed(failure)),
             Decision::Begin => self.begin(),
+            Decision::Require(grace) => {
+                self.begins = Some(grace);
+                self.proceed()
+            }
+            // A read that lags may not show the demand yet.
+            Decision::Met(_) if !self.is_settled => Stage::Settling,
+            Decision::Met(grace) if self.wish == Wish::Stale => {
+                self.changed = Some(Changed::After(grace.demanded_at));
+                self.skip(SkipReason::PasswordFresh)
+            }
+            Decision::Met(_) => Stage::Forgetting,
             Decision::Finish => {
                 self.requests.extend(self.entry.request.iter().chain(self.wish.request()).cloned());
                 self.version = self.entry.versions.last().cloned();
@@ -771,6 +856,8 @@ impl Machine {
     fn proceed(&self) -> Stage {
         if self.change_password == ChangePassword::AfterGrant {
             Stage::Granting
+        } else if let Some(grace) = self.begins {
+            Stage::Requiring(grace)
         } else if !self.preparations().is_empty() {
             Stage::Preparing
         } else if self.is_stored() {
@@ -802,9 +889,19 @@ impl Machine {
         self.proceed()
     }
 
+    fn skip(&mut self, reason: SkipReason) -> Stage {
+        // Where the password is another one by now, or gone, its grace period is over.
+        match reason {
+            SkipReason::PasswordFresh | SkipReason::NoConsolePassword | SkipReason::UserNotFound => {
+                self.entry.grace = None;
+            }
+            _ => {}
+        }
+        self.close(Ending::Skipped(reason, self.our_secret()))
+    }
+
     /// Ends the run. Labels that no attempt needs any more are taken off before.
-    fn skip(&self, reason: SkipReason) -> Stage {
-        let ending = Ending::Skipped(reason, self.our_secret());
+    fn close(&self, ending: Ending) -> Stage {
         if self.labels_to_drop().is_empty() { Stage::Closing(ending) } else { Stage::ClearingUp(ending) }
     }
 }
@@ -862,6 +959,7 @@ mod tests {
             change_password: ChangePassword::Allowed,
             changed: Some(LONG_AGO),
             limit_days: 90,
+            grace_days: 0,
             now: NOW,
         }
     }
@@ -881,6 +979,12 @@ mod tests {
         let known = |changed_at| Entry { changed_at: Some(changed_at), ..entry() };
         let strange = Entry { secret_arn: None, ..entry() };
         let skip = Decision::Skip;
+        let grace = Grace { demanded_at: HOUR_AGO, due_at: NOW };
+        let given = |grace| Entry { grace: Some(grace), ..entry() };
+        let later = Grace { due_at: NOW + time::Duration::SECOND, ..grace };
+        let demanded = || look(ConsoleUser { is_demanded: true, ..user() }, None);
+        let gentle = |changed| look(ConsoleUser { grace_days: 14, changed, ..user() }, None);
+        let fortnight = Grace { demanded_at: NOW, due_at: NOW + time::Duration::days(14) };
         let not_ours = Decision::Fail(Failure::NotOurSecret(arn()));
         let served = Look { is_served: true, ..plain() };
         let exempt = look(ConsoleUser { is_exempt: true, ..user() }, None);
@@ -899,6 +1003,19 @@ mod tests {
             ("the report is behind", Wish::Stale, known(HOUR_AGO), plain(), skip(SkipReason::AlreadyReset)),
             ("age unknown", Wish::Stale, entry(), changed(None), Decision::Fail(Failure::UnknownAge)),
             ("reset, not in the report", Wish::Stale, known(HOUR_AGO), changed(None), skip(SkipReason::AlreadyReset)),
+            ("time is given first", Wish::Stale, entry(), gentle(Some(LONG_AGO)), Decision::Require(fortnight)),
+            ("a person's wish has none", forced(), entry(), gentle(Some(LONG_AGO)), Decision::Begin),
+            ("in grace", Wish::Stale, given(later), demanded(), skip(SkipReason::InGrace(later.due_at))),
+            ("grace is over", Wish::Stale, given(grace), demanded(), Decision::Begin),
+            ("the demand was met", Wish::Stale, given(later), plain(), Decision::Met(later)),
+            ("the demand was met before", forced(), given(grace), plain(), Decision::Met(grace)),
+            (
+                "grace of an older password",
+                Wish::Stale,
+                given(Grace { demanded_at: LONG_AGO - time::Duration::DAY, due_at: LONG_AGO }),
+                gentle(Some(LONG_AGO)),
+                Decision::Require(fortnight),
+            ),
             ("nothing begun", Wish::Finish, entry(), plain(), skip(SkipReason::AlreadyReset)),
             ("begun", Wish::Finish, entry(), begun(true), Decision::Finish),
             ("begun, by another wish", Wish::Stale, entry(), begun(true), Decision::Finish),
@@ -981,6 +1098,14 @@ mod tests {
         let user = ConsoleUser { change_password: ChangePassword::AfterGrant, ..user() };
         let (steps, _) = run(forced(), &look(user, None), |_| None);
         assert_eq!(steps[2..4], ["Grant", "Demand + Create"]);
+    }
+
+    #[test]
+    fn a_grace_period_is_demanded_told_and_closed_and_needs_no_secret() {
+        let user = ConsoleUser { grace_days: 14, change_password: ChangePassword::AfterGrant, ..user() };
+        let (steps, ending) = run(Wish::Stale, &look(user, None), |_| None);
+        assert_eq!(steps[2..], ["Grant", "Demand", "TellOfGrace", "Close"]);
+        assert_eq!(ending, Ending::ChangeRequired(NOW + time::Duration::days(14), None));
     }
 
     #[test]

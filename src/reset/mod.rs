@@ -36,6 +36,14 @@
 //! 6. **Open until told.** The ledger shows an attempt as open until its user
 //!    was told. Every sweep looks for open attempts and brings them to their end.
 //!
+//! A grace period comes before all that, if one is configured: lease, look,
+//! grant, demand, tell, close. It stores nothing, and the password stays the
+//! one the user knows. A crash repeats it, and so at most the message; the date
+//! stands once the ledger has it. Until then, and after, one thing of it matters
+//! to the rest: **a demand is evidence.** Where the ledger knows a grace period
+//! and IAM shows no demand, somebody has set a password since. A reset demands
+//! anew and so destroys that evidence; before it does, the ledger is told.
+//!
 //! What no order of calls can give: a password that somebody sets between the
 //! deciding reads and the call that sets ours is replaced, as is one that an
 //! administrator sets *with* a demand while an attempt is open. IAM shows
@@ -50,14 +58,17 @@ mod machine;
 
 use std::sync::Arc;
 
+use time::OffsetDateTime;
+
 use crate::aws::CallError;
 use crate::password::NoRandomness;
 use crate::secret::SecretArn;
 use crate::survey::SurveyError;
 
-pub(crate) use self::driver::{Reset, Seen, Subject};
+pub(crate) use self::driver::{News, Reset, Seen, Subject};
 pub use self::machine::{
-    Call, ChangePassword, ConsoleUser, Decision, Ending, Look, Machine, NEEDED, Outcome, Standing, Step, Wish, decide,
+    Call, ChangePassword, Changed, ConsoleUser, Decision, Ending, Look, Machine, NEEDED, Outcome, Standing, Step, Wish,
+    decide,
 };
 
 /// Why a user is left alone.
@@ -77,6 +88,8 @@ pub enum SkipReason {
     CannotChangePassword,
     /// Nobody but the root user can change the root user's password.
     Root,
+    /// The user has until this time to change it.
+    InGrace(OffsetDateTime),
 }
 
 impl SkipReason {
@@ -91,6 +104,7 @@ impl SkipReason {
             Self::AlreadyReset => "already-reset",
             Self::CannotChangePassword => "cannot-change-password",
             Self::Root => "root",
+            Self::InGrace(_) => "in-grace",
         }
     }
 }

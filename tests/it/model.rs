@@ -151,6 +151,29 @@ fn two_runs_keep_every_promise_through_a_fault_and_a_person_or_two_faults() {
     search(&pairs().map(|runs| Bounds::of(&runs, 2, 0)));
 }
 
+/// Users who are given time first.
+fn with_grace(runs: &[(Wish, u8)], faults: u8, people: u8) -> Bounds {
+    Bounds { grace: true, ..Bounds::of(runs, faults, people) }
+}
+
+#[test]
+fn a_grace_period_keeps_every_promise_through_two_faults_and_a_person_or_a_fault_and_two() {
+    let alone = [(Wish::Stale, 3)];
+    let starts = [Start::Used, Start::NoSecret].map(|start| Bounds { start, ..with_grace(&alone, 2, 1) });
+    search(&starts);
+    search(&[with_grace(&alone, 1, 2), Bounds { needs_grant: true, ..with_grace(&alone, 1, 1) }]);
+}
+
+#[test]
+fn a_grace_period_keeps_every_promise_beside_other_runs() {
+    let pairs = [
+        [(Wish::Stale, 2), (Wish::Stale, 2)],
+        [(Wish::Stale, 3), (forced("r1"), 1)],
+        [(Wish::Stale, 3), (Wish::Finish, 1)],
+    ];
+    search(&pairs.map(|runs| with_grace(&runs, 1, 1)));
+}
+
 #[test]
 #[ignore = "minutes: make verify"]
 fn deeper_one_wish_keeps_every_promise() {
@@ -159,6 +182,14 @@ fn deeper_one_wish_keeps_every_promise() {
     search(&wishes.clone().map(|wish| Bounds::of(&[(wish, 2)], 2, 2)));
     search(&wishes.clone().map(|wish| Bounds::of(&[(wish, 3)], 3, 0)));
     search(&wishes.map(|wish| Bounds::of(&[(wish, 2)], 3, 1)));
+}
+
+#[test]
+#[ignore = "minutes: make verify"]
+fn deeper_a_grace_period_keeps_every_promise() {
+    search(&[with_grace(&[(Wish::Stale, 3)], 2, 2), with_grace(&[(Wish::Stale, 4)], 3, 1)]);
+    search(&[with_grace(&[(Wish::Stale, 3), (forced("r1"), 2)], 2, 1)]);
+    search(&[with_grace(&[(Wish::Stale, 3), (forced("r1"), 1), (Wish::Finish, 1)], 1, 1)]);
 }
 
 #[test]

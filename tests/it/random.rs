@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join;
+use lambda_runtime::Diagnostic;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
-use crate::world::{Fault, Version, World, secret_name};
+use crate::world::{Fault, Killed, Version, World, secret_name};
 
 const USERS: [&str; 3] = ["alice", "bob", "carol"];
 
@@ -90,7 +91,7 @@ fn happenings() -> impl Strategy<Value = Happening> {
         1 => (wishes(), wishes()).prop_map(|(one, other)| Happening::DeliverBoth(one, other)),
         4 => (wishes(), mishaps, 0..45_usize).prop_map(|(wish, mishap, at)| Happening::DeliverBadly(wish, mishap, at)),
         2 => Just(Happening::Redeliver),
-        2 => select(vec![1, 5, 61, 245, 1500]).prop_map(Happening::Pass),
+        2 => select(vec![1, 5, 61, 245, 1500, 3000]).prop_map(Happening::Pass),
         3 => select(&USERS[..]).prop_map(Happening::SignIn),
         1 => (select(&USERS[..]), any::<bool>()).prop_map(|(user, demand)| Happening::HelpDesk { user, demand }),
         1 => Just(Happening::RenewReport),
@@ -109,6 +110,8 @@ struct Event {
 /// The account, and what is expected of it.
 struct Story {
     world: World,
+    /// How long users have to change their passwords themselves.
+    grace_days: u8,
     events: usize,
     passwords: usize,
     /// Events that failed and will come again.
@@ -119,12 +122,12 @@ struct Story {
 }
 
 impl Story {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, grace_days: u8) -> Self {
         let world = World::new();
         world.add_user("bob", 200);
         world.add_user("carol", 30);
         world.set_seed(seed);
-        Self { world, events: 0, passwords: 0, failed: Vec::new(), chosen: BTreeMap::new() }
+        Self { world, grace_days, events: 0, passwords: 0, failed: Vec::new(), chosen: BTreeMap::new() }
     }
 
     fn event(&mut self, wish: &Wish) -> Event {
@@ -165,8 +168,14 @@ impl Story {
     }
 
     async fn is_delivered(&self, event: &Event) -> bool {
+        matches!(self.try_to_deliver(event).await, Ok(Ok(_)))
+    }
+
+    /// Delivers it to a fresh process.
+    async fn try_to_deliver(&self, event: &Event) -> Result<Result<Value, Diagnostic>, Killed> {
+        let app = self.world.app(World::config(&[("GRACE_DAYS", &self.grace_days.to_string())])).await;
         self.world.state().request_id.clone_from(&event.request_id);
-        matches!(self.world.deliver(&event.body).await, Ok(Ok(_)))
+        self.world.deliver_to(&app, &event.body).await
     }
 
     async fn happen(&mut self, happening: &Happening) {
@@ -179,8 +188,7 @@ impl Story {
                 let event = self.event(wish);
                 let world = self.world.clone();
                 world.state().latency = 40;
-                world.state().request_id.clone_from(&event.request_id);
-                let (one, other) = join(world.deliver(&event.body), world.deliver(&event.body)).await;
+                let (one, other) = join(self.try_to_deliver(&event), self.try_to_deliver(&event)).await;
                 world.state().latency = 0;
                 if !matches!((one, other), (Ok(Ok(_)), Ok(Ok(_)))) {
                     self.failed.push(event);
@@ -191,15 +199,7 @@ impl Story {
                 let (one, other) = (self.event(one), self.event(other));
                 let world = self.world.clone();
                 world.state().latency = 40;
-                let first = async {
-                    world.state().request_id.clone_from(&one.request_id);
-                    world.deliver(&one.body).await
-                };
-                let second = async {
-                    world.state().request_id.clone_from(&other.request_id);
-                    world.deliver(&other.body).await
-                };
-                let (first, second) = join(first, second).await;
+                let (first, second) = join(self.try_to_deliver(&one), self.try_to_deliver(&other)).await;
                 world.state().latency = 0;
                 if !matches!(first, Ok(Ok(_))) {
                     self.failed.push(one);
@@ -230,20 +230,20 @@ impl Story {
             }
             Happening::Pass(minutes) => self.world.let_pass(Duration::from_mins(*minutes)),
             Happening::SignIn(user) => {
-                let is_ours = self.is_ours(user);
+                let is_spared = self.is_spared(user);
                 let password = self.new_password();
                 self.world.user_changes_password(user, &password);
-                self.protect(user, password, is_ours);
+                self.protect(user, password, is_spared);
             }
             Happening::HelpDesk { user, demand } => {
-                let is_ours = self.is_ours(user);
+                let is_spared = self.is_spared(user);
                 let password = self.new_password();
                 self.world.user_changes_password(user, &password);
                 self.world.edit_user(user, |user| user.login.as_mut().unwrap().reset_required = *demand);
                 if *demand {
                     self.chosen.remove(user);
                 } else {
-                    self.protect(user, password, is_ours);
+                    self.protect(user, password, is_spared);
                 }
             }
             Happening::RenewReport => self.world.state().report = None,
@@ -259,17 +259,20 @@ impl Story {
         format!("Chosen-by-a-person-{}-and-long-enough", self.passwords)
     }
 
-    /// Whether the user's working password is one that the program made.
-    fn is_ours(&self, user: &str) -> bool {
+    /// Whether the program made the user's working password, or gave the user
+    /// time to change it.
+    fn is_spared(&self, user: &str) -> bool {
         let state = self.world.state();
-        let working = &state.users[user].login.as_ref().unwrap().password;
-        state.passwords_set.contains(working)
+        let login = state.users[user].login.as_ref().unwrap();
+        let item = state.ledger.items.get(&format!("user#123456789012#{user}"));
+        let is_in_grace = login.reset_required && item.is_some_and(|item| item.contains_key("due_at"));
+        state.passwords_set.contains(&login.password) || is_in_grace
     }
 
-    /// After a reset, what a person chooses stays. Without one, or while an event
+    /// After a reset, and in time, what a person chooses stays. Otherwise, or while an event
     /// has to come again, the report may still call for a reset.
-    fn protect(&mut self, user: &'static str, password: String, was_ours: bool) {
-        let is_protected = self.chosen.contains_key(user) || was_ours;
+    fn protect(&mut self, user: &'static str, password: String, is_spared: bool) {
+        let is_protected = self.chosen.contains_key(user) || is_spared;
         if is_protected && self.failed.is_empty() {
             self.chosen.insert(user, password);
         } else {
@@ -330,11 +333,12 @@ proptest! {
     #[test]
     fn whatever_happens_everyone_ends_with_one_working_stored_and_announced_password(
         seed in any::<u64>(),
+        grace_days in select(vec![0_u8, 1]),
         happenings in vec(happenings(), 1..14),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         runtime.block_on(async {
-            let mut story = Story::new(seed);
+            let mut story = Story::new(seed, grace_days);
             for happening in &happenings {
                 story.happen(happening).await;
             }

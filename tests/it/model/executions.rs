@@ -302,3 +302,17 @@ fn a_request_whose_user_went_in_the_middle_leaves_the_one_who_comes_after() {
     play.run(0);
     play.assert_chosen_by_person();
 }
+
+#[test]
+fn a_choice_within_the_grace_period_stays_although_a_request_demanded_another_and_died() {
+    let grace = Bounds { grace: true, ..Bounds::of(&[(Wish::Stale, 2), (forced("r1"), 1)], 4, 4) };
+    let mut play = Play::of(grace);
+    play.run(0);
+    play.act(Action::DaysPass);
+    play.person(Person::Sets);
+    play.deliver(1);
+    play.make(1, "Demand", Fate::Answered);
+    play.die(1);
+    play.run(0);
+    assert_eq!(play.state.iam.password, Password::OfPerson);
+}

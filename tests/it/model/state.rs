@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use iam_password_remediator::ledger::{Entry, RequestId};
+use iam_password_remediator::ledger::{Entry, Grace, RequestId};
 use iam_password_remediator::reset::{Call, ChangePassword, Machine, Outcome, Wish};
 use iam_password_remediator::secret::{CURRENT, PENDING, SecretArn, SecretState, VersionId};
 use time::OffsetDateTime;
@@ -11,6 +11,9 @@ use time::macros::datetime;
 
 pub(super) const NOW: OffsetDateTime = datetime!(2026-11-20 12:00 UTC);
 pub(super) const LONG_AGO: OffsetDateTime = datetime!(2026-07-20 12:00 UTC);
+/// When a grace period that begins at [`NOW`] is over.
+pub(super) const DUE: OffsetDateTime = datetime!(2026-12-04 12:00 UTC);
+pub(super) const GRACE_DAYS: u16 = 14;
 pub(super) const LIMIT_DAYS: u16 = 90;
 const PREVIOUS: &str = "AWSPREVIOUS";
 
@@ -187,7 +190,7 @@ pub(super) enum Changed {
 }
 
 impl Changed {
-    fn at(self) -> Option<OffsetDateTime> {
+    pub(super) fn at(self) -> Option<OffsetDateTime> {
         match self {
             Self::Never => None,
             Self::LongAgo => Some(LONG_AGO),
@@ -198,7 +201,7 @@ impl Changed {
     pub(super) fn from(at: Option<OffsetDateTime>) -> Self {
         match at {
             None => Self::Never,
-            Some(at) if at == NOW => Self::Now,
+            Some(at) if at >= NOW => Self::Now,
             Some(_) => Self::LongAgo,
         }
     }
@@ -214,6 +217,7 @@ pub(super) struct Ledger {
     pub(super) versions: Vec<u8>,
     pub(super) request: Option<RequestId>,
     pub(super) changed: Changed,
+    pub(super) grace: Option<Grace>,
     pub(super) served: BTreeSet<RequestId>,
 }
 
@@ -226,7 +230,7 @@ impl Ledger {
             request: self.request.clone(),
             reserved_at: (!self.versions.is_empty()).then_some(NOW),
             changed_at: self.changed.at(),
-            grace: None,
+            grace: self.grace,
         }
     }
 
@@ -303,6 +307,7 @@ pub(super) enum Broken {
     ImpossibleDemand,
     ToldOfDeadPassword,
     ChoiceReplaced,
+    ResetEarly,
     CarriedOutTwice,
     WishDropped,
     ExemptUserReset,
@@ -316,8 +321,11 @@ pub(super) struct Record {
     pub(super) broken: Option<Broken>,
     /// The version that the user was told of last.
     pub(super) told: Option<u8>,
+    /// When the user was told last that the password would be replaced.
+    pub(super) due: Option<OffsetDateTime>,
     /// Messages and passwords, as long as nothing disturbed the runs.
     pub(super) messages: u8,
+    pub(super) grace_messages: u8,
     pub(super) passwords: u8,
     /// The wish that began the attempt.
     pub(super) attempt_for: Option<usize>,
@@ -333,7 +341,10 @@ pub(super) struct Record {
     pub(super) remembered: Wishes,
     /// Those of them whose attempt was closed.
     pub(super) finished: Wishes,
-    /// A person chose the password in force; these had been carried out before.
+    /// Wishes whose grace period the user was told of.
+    pub(super) in_grace: Wishes,
+    /// A person chose the password in force; these had been carried out before,
+    /// or had given the user time for it.
     pub(super) choice: Option<Wishes>,
 }
 
@@ -363,6 +374,8 @@ pub(super) struct State {
     pub(super) on_its_way: Option<OnItsWay>,
     pub(super) faults: u8,
     pub(super) people: u8,
+    /// What the time is: [`NOW`], until the grace period is over.
+    pub(super) now: OffsetDateTime,
     /// Whether only the last sweep may act any more.
     pub(super) is_final: bool,
     pub(super) record: Record,
@@ -428,7 +441,7 @@ impl State {
         self.iam.change(|view| view.is_demanded = is_demanded);
         self.overtake();
         // A password with a demand is there to be replaced.
-        self.record.choice = (!is_demanded).then_some(self.record.carried_out);
+        self.record.choice = (!is_demanded).then_some(self.record.carried_out | self.record.in_grace);
         if !is_demanded {
             self.answer_demands();
         }

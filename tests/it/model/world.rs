@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use iam_password_remediator::aws::CallError;
-use iam_password_remediator::ledger::{LEASE, RequestId};
+use iam_password_remediator::ledger::{Grace, LEASE, RequestId};
 use iam_password_remediator::reset::{
-    Call, ChangePassword, ConsoleUser, Ending, Failure, Look, Outcome, SkipReason, Standing, Step, Wish,
+    Call, ChangePassword, Changed as Set, ConsoleUser, Ending, Failure, Look, Outcome, SkipReason, Standing, Step, Wish,
 };
 use iam_password_remediator::secret::PENDING;
 use stateright::{Model, Property};
 
 use super::state::{
-    Broken, Changed, Iam, LIMIT_DAYS, LONG_AGO, Labels, Lease, Ledger, NOW, OnItsWay, Password, Record, Report, Run,
-    Secret, State, Version, View, Wishes, Work, number, our_arn, version_id,
+    Broken, Changed, DUE, GRACE_DAYS, Iam, LIMIT_DAYS, LONG_AGO, Labels, Lease, Ledger, NOW, OnItsWay, Password,
+    Record, Report, Run, Secret, State, Version, View, Wishes, Work, number, our_arn, version_id,
 };
 
 /// After this long IAM shows all that it was told.
@@ -115,6 +115,10 @@ pub(super) enum Defect {
     NeverSettled,
     /// The ledger takes every secret for its own.
     EverySecretOurs,
+    /// Every grace period is over at once.
+    GraceTooShort,
+    /// The ledger forgets grace periods.
+    GraceForgotten,
 }
 
 /// How far a search goes.
@@ -129,6 +133,8 @@ pub(super) struct Bounds {
     /// Whether IAM refuses a password that was used before.
     pub(super) reuse_rule: bool,
     pub(super) needs_grant: bool,
+    /// Whether users are given time first.
+    pub(super) grace: bool,
     /// What the report says at first.
     pub(super) report: Report,
     pub(super) defect: Option<Defect>,
@@ -146,6 +152,7 @@ impl fmt::Display for Bounds {
         let notes = [
             (!self.reuse_rule, ", no reuse rule"),
             (self.needs_grant, ", needs grant"),
+            (self.grace, ", grace"),
             (self.report == Report::Nothing, ", age unknown"),
         ];
         notes.iter().filter(|(holds, _)| *holds).try_for_each(|(_, note)| f.write_str(note))
@@ -162,6 +169,7 @@ impl Bounds {
             start: Start::NoSecret,
             reuse_rule: true,
             needs_grant: false,
+            grace: false,
             report: Report::Old,
             defect: None,
         }
@@ -229,6 +237,8 @@ pub(super) enum Action {
     GiveUp(usize),
     /// The lease ends.
     LeaseEnds,
+    /// Days pass, and grace periods are over.
+    DaysPass,
     Person(Person),
     Unexempt,
     Recreate {
@@ -325,6 +335,10 @@ impl Bounds {
                     state.breaks(Broken::WishDropped);
                 }
             }
+            Ending::Skipped(SkipReason::InGrace(due), _) if record.due != Some(*due) || *due <= state.now => {
+                state.breaks(Broken::WishDropped);
+            }
+            Ending::ChangeRequired(due, _) if record.due != Some(*due) => state.breaks(Broken::FalseReset),
             _ => {}
         }
         if let Lease::Of(holder) = state.ledger.lease
@@ -365,6 +379,12 @@ impl Bounds {
                 state.record.told = told;
                 state.record.messages += 1;
                 state.work(place).announced = told;
+                Outcome::Done
+            }
+            Call::TellOfGrace(grace) => {
+                state.record.due = Some(grace.due_at);
+                state.record.in_grace |= self.bit(place);
+                state.record.grace_messages += 1;
                 Outcome::Done
             }
             Call::Choose { .. } | Call::Serve(_) | Call::Forget { .. } | Call::Close { .. } | Call::GiveBack { .. } => {
@@ -424,7 +444,8 @@ impl Bounds {
                 Report::Nothing => None,
             },
             limit_days: LIMIT_DAYS,
-            now: NOW,
+            grace_days: if self.grace { GRACE_DAYS } else { 0 },
+            now: state.now,
         };
         Outcome::Seen(Box::new(Look {
             standing: if view.has_password { Standing::Console(user) } else { Standing::NoConsolePassword },
@@ -480,6 +501,10 @@ impl Bounds {
             && (is_of(before) || (is_of(self.stale()) && before != 0))
         {
             state.breaks(Broken::ChoiceReplaced);
+        }
+        let is_told = state.record.due.is_some_and(|due| due <= state.now);
+        if self.grace && is_of(self.stale()) && !is_told {
+            state.breaks(Broken::ResetEarly);
         }
         if !work.saw_permission && !work.saw_demand {
             state.breaks(Broken::ImpossibleDemand);
@@ -542,11 +567,20 @@ impl Bounds {
                     state.ledger.changed = Changed::from(*set_after);
                 }
                 state.ledger.forget_attempt();
+                state.ledger.grace = None;
                 (state.record.attempt_for, state.record.joined) = (None, 0);
                 Outcome::Done
             }
-            Call::Close { is_reset, .. } => {
-                if *is_reset {
+            Call::Close { changed, grace, .. } => {
+                state.ledger.grace = match grace {
+                    _ if self.is(Defect::GraceForgotten) => None,
+                    Some(grace) if self.is(Defect::GraceTooShort) => Some(Grace { due_at: state.now, ..*grace }),
+                    grace => *grace,
+                };
+                if let Some(Set::After(at)) = changed {
+                    state.ledger.changed = Changed::from(Some(*at));
+                }
+                if *changed == Some(Set::Now) {
                     if !self.is(Defect::ChangeForgotten) {
                         state.ledger.changed = Changed::Now;
                     }
@@ -858,6 +892,7 @@ impl Model for Bounds {
                 versions: Vec::new(),
                 request: None,
                 changed: if was_reset { Changed::LongAgo } else { Changed::Never },
+                grace: None,
                 served: [].into(),
             },
             secret,
@@ -866,11 +901,14 @@ impl Model for Bounds {
             on_its_way: None,
             faults: self.faults,
             people: self.people,
+            now: NOW,
             is_final: false,
             record: Record {
                 broken: None,
                 told: None,
+                due: None,
                 messages: 0,
+                grace_messages: 0,
                 passwords: 0,
                 attempt_for: None,
                 demanded: 0,
@@ -879,6 +917,7 @@ impl Model for Bounds {
                 carried_out: 0,
                 remembered: 0,
                 finished: 0,
+                in_grace: 0,
                 choice: None,
             },
         }]
@@ -917,6 +956,9 @@ impl Model for Bounds {
         }
         if !state.iam.view.has_password {
             actions.extend([true, false].map(|demand| Action::Recreate { demand }));
+        }
+        if self.grace && state.now == NOW && state.is_quiet() && state.on_its_way.is_none() {
+            actions.push(Action::DaysPass);
         }
         if state.is_quiet() && state.ledger.is_open && state.on_its_way.is_none() {
             actions.push(Action::LastSweep);
@@ -974,6 +1016,14 @@ impl Model for Bounds {
                 state.ledger.lease = Lease::Free;
                 state.iam.older = None;
             }
+            Action::DaysPass => {
+                state.now = DUE;
+                state.ledger.lease = Lease::Free;
+                state.iam.older = None;
+                if state.iam.password != Password::Old {
+                    state.iam.report = Report::Fresh;
+                }
+            }
             Action::Person(person) => {
                 state.people -= 1;
                 Self::act(person, &mut state);
@@ -1002,7 +1052,7 @@ impl Model for Bounds {
         }
         state.check_sight();
         if state.faults < self.faults || state.people < self.people {
-            (state.record.messages, state.record.passwords) = (0, 0);
+            (state.record.messages, state.record.grace_messages, state.record.passwords) = (0, 0, 0);
         }
         state.number_anew();
         Some(state)
@@ -1014,6 +1064,7 @@ impl Model for Bounds {
             Property::always(CAN_MEET, |_, s: &State| s.record.broken != Some(Broken::ImpossibleDemand)),
             Property::always(TOLD_TRUE, |_, s: &State| s.record.broken != Some(Broken::ToldOfDeadPassword)),
             Property::always(CHOICE_STAYS, |_, s: &State| s.record.broken != Some(Broken::ChoiceReplaced)),
+            Property::always(NOT_EARLY, |_, s: &State| s.record.broken != Some(Broken::ResetEarly)),
             Property::always(ONCE, |_, s: &State| s.record.broken != Some(Broken::CarriedOutTwice)),
             Property::always(NOT_DROPPED, |_, s: &State| s.record.broken != Some(Broken::WishDropped)),
             Property::always(EXEMPT, |_, s: &State| s.record.broken != Some(Broken::ExemptUserReset)),
@@ -1035,7 +1086,8 @@ impl Model for Bounds {
             }),
             Property::always(ONE_MESSAGE, |_, s: &State| {
                 let wishes = s.record.carried_out.count_ones();
-                u32::from(s.record.messages) <= wishes && u32::from(s.record.passwords) <= wishes
+                let is_told_once = u32::from(s.record.grace_messages) <= s.record.in_grace.count_ones().min(1);
+                u32::from(s.record.messages) <= wishes && u32::from(s.record.passwords) <= wishes && is_told_once
             }),
         ]);
         properties
@@ -1046,6 +1098,7 @@ pub(super) const IN_SIGHT: &str = "the working password is known to the user or 
 pub(super) const CAN_MEET: &str = "nothing is demanded of a user who cannot meet it";
 pub(super) const TOLD_TRUE: &str = "nobody is told of a password that does not work";
 pub(super) const CHOICE_STAYS: &str = "no wish replaces a password that was chosen after it was carried out";
+pub(super) const NOT_EARLY: &str = "a password that only is too old is replaced on the day that its user was told";
 pub(super) const ONCE: &str = "no wish is carried out twice";
 pub(super) const NOT_DROPPED: &str = "no wish is dropped";
 pub(super) const EXEMPT: &str = "no reset of an exempt user is begun";

@@ -295,7 +295,7 @@ impl World {
         }
         let milliseconds = i128::try_from(time.as_millis()).unwrap();
         for item in state.ledger.items.values_mut() {
-            for attribute in ["lease_until", "reserved_at", "changed_at", "claimed_until"] {
+            for attribute in ["lease_until", "reserved_at", "changed_at", "demanded_at", "due_at", "claimed_until"] {
                 if let Some(at) = item.get_mut(attribute) {
                     let earlier = at["N"].as_str().unwrap().parse::<i128>().unwrap() - milliseconds;
                     *at = json!({"N": earlier.to_string()});
