@@ -258,7 +258,7 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
 
 /// Names of public checks and rules; none matches a policy control or a check
 /// for unused credentials.
-const PASSWORD_AGE_FINDINGS: &str = "*password-age*,*password_age*,*passwordage*,*password-max-age*,*password-expir*,\
+pub(crate) const PASSWORD_AGE_FINDINGS: &str = "*password-age*,*password_age*,*passwordage*,*password-max-age*,*password-expir*,\
     *password_expir*,*old-password*,*old_password*,*password*older*";
 
 const TOPIC_ARN: &str = "the ARN of an SNS topic (arn:aws:sns:REGION:ACCOUNT:NAME)";

@@ -144,8 +144,11 @@ fn judge(statement: &Statement, occasion: Occasion, rules: &Rules) -> Result<Ask
         let account_id = resource::account(resources, account)?;
         return Ok(Ask::Policy { account_id, requirement: control.requirement(&statement.parameters) });
     }
+    // A finding of Security Hub's that names a control is about that control,
+    // whatever else of it a glob may match.
+    let is_about_another = || origin == Origin::SecurityHub && statement.claims.names_a_control();
     let is_about_age = || statement.labels.iter().any(|label| rules.password_age_findings.matches(label));
-    if occasion == Occasion::Imported && is_about_age() {
+    if occasion == Occasion::Imported && is_about_age() && !is_about_another() {
         let users = resource::users(resources, account, Untyped::IsUser)?;
         if users.is_empty() {
             return Err(Misshapen("no resource is an IAM user".to_owned()).into());
@@ -437,6 +440,40 @@ mod tests {
         let mut both = statement(HUB, "security-control/IAM.7", &[account(), alice()]);
         both.labels = vec!["my-password-age".to_owned()];
         assert!(matches!(judged(both, Occasion::Imported), Ok(Ask::Policy { .. })));
+    }
+
+    #[test]
+    fn a_finding_of_security_hub_that_names_another_control_is_about_no_age_whatever_its_label() {
+        let claims = [
+            Claims { security_control: Some("IAM.8".to_owned()), ..Claims::default() },
+            Claims { rule: Some("IAM.8".to_owned()), ..Claims::default() },
+            Claims { rule: Some("1.3".to_owned()), ..Claims::default() },
+            Claims { generator: Some("security-control/IAM.8".to_owned()), ..Claims::default() },
+            Claims { generator: Some("pci-dss/v/3.2.1/PCI.IAM.7".to_owned()), ..Claims::default() },
+            Claims {
+                generator: Some(
+                    "arn:aws:securityhub:::ruleset/cis-aws-foundations-benchmark/v/1.2.0/rule/1.3".to_owned(),
+                ),
+                ..Claims::default()
+            },
+        ];
+        for claims in claims {
+            for (product, expected) in [
+                (HUB, Some(IgnoredReason::UnsupportedControl)),
+                (HUB_V2, Some(IgnoredReason::UnsupportedControl)),
+                (PARTNER, None),
+            ] {
+                let told = Statement { claims: claims.clone(), ..statement(product, "my-password-age", &[alice()]) };
+                assert_eq!(reason(told, Occasion::Imported), expected, "{product} {claims:?}");
+            }
+        }
+        for generator in
+            ["my-password-age", "team/my-password-age", "arn:aws:config:us-east-1:123456789012:config-rule/x"]
+        {
+            let mut rule = statement(HUB, generator, &[alice()]);
+            rule.labels = vec!["my-password-age".to_owned()];
+            assert_eq!(reason(rule, Occasion::Imported), None, "{generator}");
+        }
     }
 
     #[test]
