@@ -84,6 +84,7 @@ fn metrics(answer: &Answer, now: OffsetDateTime) -> Value {
         ("Queued", "Count", totals.queued),
         ("Failures", "Count", totals.failed),
         ("IgnoredFindings", "Count", answer.ignored_findings()),
+        ("OutOfReach", "Count", answer.findings_out_of_reach()),
     ];
     let policies = answer.policies.iter();
     let strengthened = policies.filter(|policy| matches!(policy.outcome, PolicyOutcome::Strengthened)).count();

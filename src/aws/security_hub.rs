@@ -28,6 +28,8 @@ pub enum Mark {
     },
     /// What the finding is about has been seen to be mended.
     Resolved,
+    /// Nothing was done: the finding gets the note and keeps its status.
+    Unchanged,
 }
 
 /// What Security Hub made of an update.
@@ -54,7 +56,8 @@ impl SecurityHub {
     ///
     /// Each update makes Security Hub send the finding out again. A V2 finding
     /// that is in progress counts once more then, so one that already is in
-    /// progress is updated only if there is news.
+    /// progress is updated only if there is news. So does any finding that is left
+    /// [`Mark::Unchanged`]: whoever does that sees to it that it ends.
     ///
     /// # Errors
     ///
@@ -66,6 +69,7 @@ impl SecurityHub {
                 let status = match mark {
                     // A finding that a person suppressed stays suppressed.
                     _ if *workflow == Workflow::Suppressed => None,
+                    Mark::Unchanged => None,
                     Mark::Notified { .. } => Some(WorkflowStatus::Notified),
                     Mark::Resolved => Some(WorkflowStatus::Resolved),
                 };
@@ -79,6 +83,7 @@ impl SecurityHub {
                     .build();
                 let status = match mark {
                     _ if *status == OcsfStatus::Suppressed => None,
+                    Mark::Unchanged => None,
                     Mark::Notified { news: false } if *status == OcsfStatus::InProgress => {
                         return Ok(Recorded::NotNeeded);
                     }

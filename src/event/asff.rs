@@ -26,6 +26,7 @@ struct Asff {
     record_state: Text,
     workflow: Object<WorkflowField>,
     compliance: Object<Compliance>,
+    note: Lenient<Object<Note>>,
     product_fields: Object<ProductFields>,
     /// One that is not of the expected form is of no type: it is nobody.
     resources: Option<Vec<Lenient<Object<AsffResource>>>>,
@@ -43,6 +44,12 @@ struct Compliance {
     status: Text,
     security_control_id: Text,
     security_control_parameters: Parameters,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Note {
+    text: Lenient<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -127,6 +134,7 @@ pub(super) fn statement(finding: &Value) -> Result<Statement, Objection> {
         reference: FindingRef::Asff { id: id.clone(), product_arn: product_arn.clone(), workflow },
         id,
         account,
+        note: asff.note.0.0.text.0.0,
         check,
         state,
         product: product_arn,

@@ -24,8 +24,12 @@ pub(crate) enum Screened {
 pub(crate) struct Finding {
     /// The finding's id as its product gave it: ASFF `Id`, OCSF `finding_info.uid`.
     pub(crate) id: String,
+    /// The account that it is about.
+    pub(crate) account_id: AccountId,
     /// What it takes to record the outcome in Security Hub.
     pub(crate) reference: FindingRef,
+    /// The note that it carries: ASFF `Note.Text`, OCSF `comment`.
+    pub(crate) note: Option<String>,
     /// What it asks for.
     pub(crate) ask: Ask,
 }
@@ -202,6 +206,11 @@ pub(crate) enum IgnoredReason {
     UnsupportedControl,
     /// It is not of the form that it must have, or names nobody to act upon.
     Malformed,
+    /// `ACCOUNTS` does not name its account.
+    AccountNotEnabled,
+    /// The function cannot get into its account. What an event says never shows
+    /// that: it is found out by trying.
+    AccountOutOfReach,
 }
 
 impl IgnoredReason {
@@ -215,6 +224,8 @@ impl IgnoredReason {
             Self::UntrustedProduct => "untrusted-product",
             Self::UnsupportedControl => "unsupported-control",
             Self::Malformed => "malformed",
+            Self::AccountNotEnabled => "account-not-enabled",
+            Self::AccountOutOfReach => "account-out-of-reach",
         }
     }
 }

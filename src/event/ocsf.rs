@@ -49,6 +49,9 @@ struct Ocsf {
     activity_id: Option<i64>,
     activity_name: Text,
     cloud: Object<Cloud>,
+    /// What Security Hub calls a comment
+    /// ([BatchUpdateFindingsV2](https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchUpdateFindingsV2.html)).
+    comment: Lenient<Text>,
     compliance: Object<Compliance>,
     finding_info: Object<FindingInfo>,
     metadata: Object<Metadata>,
@@ -222,6 +225,7 @@ pub(super) fn statement(finding: &Value) -> Result<Statement, Objection> {
         },
         id,
         account,
+        note: ocsf.comment.0.0,
         check,
         state,
         product: product_uid,

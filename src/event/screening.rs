@@ -11,6 +11,7 @@
 //! content under their account's own product. So the content of a finding proves
 //! nothing; what it may ask for goes by its [`Origin`] alone.
 
+use crate::account_list::AccountList;
 use crate::globs::Globs;
 use crate::identity::{AccountId, Partition};
 
@@ -32,6 +33,9 @@ pub(crate) struct Rules {
     /// at, besides those of Security Hub, Config and this function, by the whole
     /// product ARN.
     pub(crate) trusted_products: Globs,
+    /// `ACCOUNTS`: the accounts that are seen to. Findings of others count for
+    /// nothing, and orders about them are refused.
+    pub(crate) accounts: AccountList,
 }
 
 /// Why an event brings the finding.
@@ -79,6 +83,8 @@ pub(super) struct Statement {
     pub(super) reference: FindingRef,
     /// The account it is about.
     pub(super) account: AccountId,
+    /// The note that it carries.
+    pub(super) note: Option<String>,
     pub(super) check: Check,
     /// The first objection that its state gives besides the check, if any.
     pub(super) state: Option<Objection>,
@@ -107,7 +113,14 @@ pub(super) fn screen(
         Err(objection) => ignored(spare_id(), objection),
         Ok(statement) => match judge(&statement, occasion, rules) {
             Err(objection) => ignored(statement.id, objection),
-            Ok(ask) => Screened::Wanted(Finding { id: statement.id, reference: statement.reference, ask }),
+            Ok(_) if !rules.accounts.includes(&statement.account) => {
+                let detail = format!("ACCOUNTS does not name account {}", statement.account);
+                ignored(statement.id, Objection::new(IgnoredReason::AccountNotEnabled, detail))
+            }
+            Ok(ask) => {
+                let Statement { id, account, reference, note, .. } = statement;
+                Screened::Wanted(Finding { id, account_id: account, reference, note, ask })
+            }
         },
     }
 }
@@ -256,6 +269,7 @@ mod tests {
         Rules {
             password_age_findings: Globs::parse("*password-age*"),
             trusted_products: Globs::parse(&format!("{PARTNER},{TRUSTED}")),
+            accounts: "*".parse().unwrap(),
         }
     }
 
@@ -268,6 +282,7 @@ mod tests {
                 workflow: Workflow::New,
             },
             account: "123456789012".parse().unwrap(),
+            note: None,
             check: Check::Failed,
             state: None,
             product: product.to_owned(),
@@ -502,6 +517,34 @@ mod tests {
             let found = reason(statement(product, "x", &[alice(), stranger.clone()]), Occasion::CustomAction);
             assert_eq!(found, Some(IgnoredReason::Malformed), "{product}");
         }
+    }
+
+    #[test]
+    fn of_an_account_that_is_not_enabled_nothing_counts_and_every_other_reason_comes_first() {
+        let judge = |statement, occasion, accounts: &str| match screen(
+            Ok(statement),
+            String::new,
+            occasion,
+            &Rules { accounts: accounts.parse().unwrap(), ..rules() },
+        ) {
+            Screened::Wanted(_) => None,
+            Screened::Ignored(ignored) => Some(ignored.reason),
+        };
+        for (accounts, expected) in [
+            ("*", None),
+            ("123456789012", None),
+            ("*,!123456789012", Some(IgnoredReason::AccountNotEnabled)),
+            ("111122223333", Some(IgnoredReason::AccountNotEnabled)),
+        ] {
+            let age = statement(CONFIG, "my-password-age", &[alice()]);
+            let policy = statement(HUB, "security-control/IAM.7", &[account()]);
+            let selected = statement(FORGED, "whatever", &[alice()]);
+            assert_eq!(judge(age, Occasion::Imported, accounts), expected, "{accounts}");
+            assert_eq!(judge(policy, Occasion::Imported, accounts), expected, "{accounts}");
+            assert_eq!(judge(selected, Occasion::CustomAction, accounts), expected, "{accounts}");
+        }
+        let unwanted = statement(CONFIG, "my-password-age", &[account()]);
+        assert_eq!(judge(unwanted, Occasion::Imported, "*,!123456789012"), Some(IgnoredReason::Malformed));
     }
 
     proptest! {

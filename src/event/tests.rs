@@ -27,7 +27,11 @@ pub(super) fn home() -> Home {
 }
 
 pub(super) fn rules() -> Rules {
-    Rules { password_age_findings: Globs::parse(PASSWORD_AGE_FINDINGS), trusted_products: Globs::default() }
+    Rules {
+        password_age_findings: Globs::parse(PASSWORD_AGE_FINDINGS),
+        trusted_products: Globs::default(),
+        accounts: "*".parse().unwrap(),
+    }
 }
 
 fn read(event: &Value) -> Result<Event, Unsupported> {
@@ -282,6 +286,8 @@ fn a_finding_carries_what_it_takes_to_act_on_it_and_to_record_that() {
         9b74c989-7bac-4d1e-8b0e-2f6c5a7d9e31";
     let wanted = Finding {
         id: uid.to_owned(),
+        account_id: "123456789012".parse().unwrap(),
+        note: None,
         reference: FindingRef::Ocsf {
             account_uid: "123456789012".parse().unwrap(),
             finding_uid: uid.to_owned(),
@@ -565,6 +571,58 @@ fn the_format_of_a_finding_goes_by_the_event() {
     let mut event = sample("password-age-imported.json");
     event["detail"]["findings"] = ocsf;
     assert_eq!(outcome(&event), "malformed");
+}
+
+#[test]
+fn a_finding_brings_its_note_whatever_form_it_has() {
+    let note = |name: &str, field: &str, value: &Value| {
+        let mut event = sample(name);
+        event["detail"]["findings"][0][field] = value.clone();
+        let Screened::Wanted(finding) = findings(&event).swap_remove(0) else { panic!("{name} {value}") };
+        finding.note
+    };
+    for (value, expected) in [
+        (json!({ "Text": "Seen.", "UpdatedBy": "alice", "UpdatedAt": "2026-11-20T08:15:40.118Z" }), Some("Seen.")),
+        (json!({ "Text": 7 }), None),
+        (json!("Seen."), None),
+        (Value::Null, None),
+    ] {
+        assert_eq!(note("password-age-imported.json", "Note", &value).as_deref(), expected, "{value}");
+    }
+    for (value, expected) in [(json!("Seen."), Some("Seen.")), (json!({ "Text": "Seen." }), None), (Value::Null, None)]
+    {
+        assert_eq!(note("password-age-v2.json", "comment", &value).as_deref(), expected, "{value}");
+    }
+}
+
+#[test]
+fn an_order_about_an_account_that_is_not_enabled_is_refused_and_a_job_is_none() {
+    let home_only = Rules { accounts: "123456789012".parse().unwrap(), ..rules() };
+    let not_home = Rules { accounts: "*,!123456789012".parse().unwrap(), ..rules() };
+    for order in [
+        json!({ "action": "reset", "user_name": "alice" }),
+        json!({ "action": "reset", "user_name": "<root_account>", "dry_run": true }),
+        json!({ "action": "sweep" }),
+        json!({ "action": "adopt" }),
+    ] {
+        let mut elsewhere = order.clone();
+        elsewhere["account_id"] = json!("111122223333");
+        for (order, rules, refused) in [
+            (&order, &home_only, None),
+            (&elsewhere, &not_home, None),
+            (&order, &not_home, Some("123456789012")),
+            (&elsewhere, &home_only, Some("111122223333")),
+        ] {
+            let expected = refused.map(|id| format!("expected an account that ACCOUNTS names, found account {id}"));
+            let problem = parse(order, &home(), rules).err().map(|problem| problem.to_string());
+            assert_eq!(problem, expected, "{order}");
+            let Ok(Event::Batch(items)) = parse(&batch(&[&order.to_string()]), &home(), rules) else { panic!() };
+            assert_eq!(items[0].request.as_ref().err().map(ToString::to_string), expected, "{order} in a queue");
+        }
+    }
+    let job = json!({ "job": "reset", "account_id": "111122223333", "user_name": "alice" }).to_string();
+    let Ok(Event::Batch(items)) = parse(&batch(&[&job]), &home(), &home_only) else { panic!() };
+    assert!(items[0].request.is_ok(), "it was queued when the account was enabled");
 }
 
 // Queues.
