@@ -9,9 +9,11 @@ use std::sync::Arc;
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::account::password_policy::{Change, Withheld};
+use crate::account::password_policy::{Change, EffectivePolicy, Withheld};
+use crate::account::undo;
 use crate::aws::{CallError, NotSent, OutOfReach, Recorded};
 use crate::event::{IgnoredReason, UserRef};
 use crate::identity::{AccountId, UserName};
@@ -116,6 +118,8 @@ pub(crate) struct PolicyAnswer {
     pub(crate) changes: Vec<Change>,
     /// What was asked and left as it is.
     pub(crate) withheld: Vec<Withheld>,
+    /// The policy before it was written for the first time, if it was.
+    pub(crate) previous: Option<EffectivePolicy>,
 }
 
 /// How the work on a policy ended.
@@ -154,6 +158,11 @@ impl PolicyAnswer {
     /// What changed, or would, in one line.
     pub(crate) fn changes(&self) -> String {
         listed(&self.changes, ", ")
+    }
+
+    /// The command that brings the policy back to what it was.
+    pub(crate) fn undo(&self) -> Option<String> {
+        self.previous.as_ref().map(undo::command)
     }
 
     /// The problem, if there was one.
@@ -423,6 +432,14 @@ impl Answer {
     pub(crate) fn ignored_findings(&self) -> usize {
         self.findings.iter().filter(|finding| matches!(finding.outcome, FindingOutcome::Ignored(_))).count()
     }
+
+    /// How many findings did not count because their account is out of reach.
+    pub(crate) fn findings_out_of_reach(&self) -> usize {
+        let is_out_of_reach = |finding: &&FindingAnswer| {
+            matches!(finding.outcome, FindingOutcome::Ignored(IgnoredReason::AccountOutOfReach))
+        };
+        self.findings.iter().filter(is_out_of_reach).count()
+    }
 }
 
 impl Serialize for Answer {
@@ -455,6 +472,10 @@ struct Entry<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     changes: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    previous: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undo: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     password_age_days: Option<u32>,
@@ -470,6 +491,8 @@ impl<'a> Entry<'a> {
             user_name: None,
             status,
             changes: None,
+            previous: None,
+            undo: None,
             reason,
             password_age_days: None,
             secret_arn: None,
@@ -492,7 +515,11 @@ impl Serialize for PolicyAnswer {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let changes = Some(self.changes.iter().map(ToString::to_string).collect());
         let account_id = Some(&self.account_id);
-        Entry { account_id, changes, ..Entry::new(self.status(), self.reason()) }.serialize(serializer)
+        let (previous, undo) = match self.outcome {
+            PolicyOutcome::Strengthened => (self.previous.as_ref().map(undo::document), self.undo()),
+            _ => (None, None),
+        };
+        Entry { account_id, changes, previous, undo, ..Entry::new(self.status(), self.reason()) }.serialize(serializer)
     }
 }
 

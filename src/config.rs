@@ -49,8 +49,9 @@ pub struct Config {
     /// `SECRET_KMS_KEY_ID`: id, ARN or alias of a customer key, default the
     /// key that AWS manages.
     pub secret_kms_key_id: Option<String>,
-    /// `PASSWORD_AGE_FINDINGS` (default `*password-age*`) and `TRUSTED_PRODUCTS`
-    /// (default none): which findings are believed.
+    /// `PASSWORD_AGE_FINDINGS` (default the names of public checks),
+    /// `TRUSTED_PRODUCTS` (default none) and `ACCOUNTS` (default all): which
+    /// findings are believed.
     pub(crate) finding_rules: Rules,
     /// `WORK_QUEUE_URL`: the SQS queue that sweeps write to, default none.
     pub work_queue_url: Option<String>,
@@ -182,6 +183,7 @@ impl Config {
             finding_rules: Rules {
                 password_age_findings: env.globs("PASSWORD_AGE_FINDINGS", PASSWORD_AGE_FINDINGS),
                 trusted_products: env.globs("TRUSTED_PRODUCTS", ""),
+                accounts: env.or_default("ACCOUNTS", "*", ACCOUNTS, |text| text.parse().ok())?,
             },
             work_queue_url: env.optional("WORK_QUEUE_URL", "the URL of an SQS queue", queue_url)?,
             member_role_name: env.optional("MEMBER_ROLE_NAME", ROLE_NAME, role_name)?,
@@ -262,8 +264,11 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
 
 /// Names of public checks and rules; none matches a policy control or a check
 /// for unused credentials.
-const PASSWORD_AGE_FINDINGS: &str = "*password-age*,*password_age*,*passwordage*,*password-max-age*,*password-expir*,\
+pub(crate) const PASSWORD_AGE_FINDINGS: &str = "*password-age*,*password_age*,*passwordage*,*password-max-age*,*password-expir*,\
     *password_expir*,*old-password*,*old_password*,*password*older*";
+
+const ACCOUNTS: &str = "account ids of 12 digits, or * for every account, separated by commas; ! before an id leaves it \
+    out (*,!111122223333)";
 
 const TOPIC_ARN: &str = "the ARN of an SNS topic (arn:aws:sns:REGION:ACCOUNT:NAME)";
 
@@ -368,6 +373,7 @@ mod tests {
             assert_eq!(config.finding_rules.password_age_findings.matches(name), is_wanted, "{name}");
         }
         assert!(config.finding_rules.trusted_products.is_empty());
+        assert!(config.finding_rules.accounts.includes(&"111122223333".parse().unwrap()));
         assert_eq!(config.work_queue_url, None);
         assert_eq!(config.member_role_name, None);
         assert_eq!(config.notification_language, Language::En);
@@ -391,6 +397,8 @@ mod tests {
             ("PASSWORD_POLICY", "yes", "strengthen or report"),
             ("SWEEP", "all", "stale or off"),
             ("MAX_RESETS_PER_SWEEP", "-1", "0 to 5000"),
+            ("ACCOUNTS", "*,!1111", "12 digits, or * for every account"),
+            ("ACCOUNTS", "!111122223333", "! before an id leaves it out (*,!111122223333)"),
             ("EXEMPT_TAG", "exempt", "KEY=VALUE"),
             ("EXEMPT_TAG", "=exempt", "KEY=VALUE"),
             ("CHANGE_PASSWORD_GRANT", "no", "attach or skip"),

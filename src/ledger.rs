@@ -3,8 +3,9 @@
 //!
 //! The ledger is a DynamoDB table. One item a user holds the lease, by which
 //! one run at a time works on that user, and an [`Entry`]. Further items
-//! remember the requests that were carried out, and the messages to operators
-//! that count once a day. No item ever holds a password.
+//! remember the requests that were carried out, the messages to operators that
+//! count once a day, and the notes on findings that do. No item ever holds a
+//! password.
 //!
 //! [`crate::aws`] has the calls; this module has the values.
 
@@ -94,8 +95,7 @@ impl RequestId {
         if plain {
             return Self(format!("{kind}/{id}"));
         }
-        let hash: String = Sha256::digest(id).iter().map(|byte| format!("{byte:02x}")).collect();
-        Self(format!("{kind}/sha256/{hash}"))
+        Self(format!("{kind}/sha256/{}", sha256(id)))
     }
 
     /// The id as it stands in the table.
@@ -198,6 +198,16 @@ impl DailyMessage {
     pub fn item_id(&self, now: OffsetDateTime) -> String {
         format!("message#{}#{}#{}", self.kind, self.account_id, now.to_offset(UtcOffset::UTC).date())
     }
+}
+
+/// The partition key of the item that counts a note on a finding, on a day of
+/// UTC.
+pub(crate) fn note_item_id(finding_id: &str, note: &str, now: OffsetDateTime) -> String {
+    format!("note#{}#{}#{}", sha256(finding_id), sha256(note), now.to_offset(UtcOffset::UTC).date())
+}
+
+fn sha256(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Entry {

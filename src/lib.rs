@@ -19,6 +19,7 @@
 //! and set it.
 
 mod account;
+mod account_list;
 mod answer;
 mod assessment;
 pub mod aws;

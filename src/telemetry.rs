@@ -87,6 +87,7 @@ fn metrics(answer: &Answer, now: OffsetDateTime) -> Value {
         ("Queued", "Count", totals.queued),
         ("Failures", "Count", totals.failed),
         ("IgnoredFindings", "Count", answer.ignored_findings()),
+        ("OutOfReach", "Count", answer.findings_out_of_reach()),
         ("Sweeps", "Count", usize::from(answer.is_sweep && totals.failed == 0)),
     ];
     let policies = answer.policies.iter();

@@ -2,3 +2,4 @@
 
 pub(crate) mod credential_report;
 pub(crate) mod password_policy;
+pub(crate) mod undo;

@@ -120,7 +120,7 @@ impl PasswordPolicy {
         self.max_age_days.is_some_and(|days| days > 0)
     }
 
-    fn with_zero_as_none(&self) -> Self {
+    pub(super) fn with_zero_as_none(&self) -> Self {
         Self {
             max_age_days: self.max_age_days.filter(|&days| days > 0),
             reuse_prevention: self.reuse_prevention.filter(|&passwords| passwords > 0),

@@ -6,9 +6,13 @@ use std::time::Duration;
 
 use aws_sdk_iam::Client;
 use aws_sdk_iam::error::SdkError;
+use aws_sdk_iam::operation::update_login_profile::UpdateLoginProfileError;
 use aws_sdk_iam::types::{
     ContextEntry, ContextKeyTypeEnum, EntityType, EvaluationResult, PolicyEvaluationDecisionType,
 };
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;
+use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep};
 
@@ -71,6 +75,25 @@ pub enum PasswordSet {
     Refused,
     /// The user cannot sign in to the console.
     NoLoginProfile,
+}
+
+/// Has the SDK try again where IAM says that a user is being changed elsewhere
+/// (`EntityTemporarilyUnmodifiable`), which it takes for final.
+#[derive(Debug)]
+pub(super) struct Unmodifiable;
+
+impl ClassifyRetry for Unmodifiable {
+    fn classify_retry(&self, call: &InterceptorContext) -> RetryAction {
+        let error = call.output_or_error().and_then(Result::err).and_then(OrchestratorError::as_operation_error);
+        match error.and_then(|error| error.downcast_ref::<UpdateLoginProfileError>()) {
+            Some(error) if error.is_entity_temporarily_unmodifiable_exception() => RetryAction::server_error(),
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "EntityTemporarilyUnmodifiable"
+    }
 }
 
 /// IAM in one account.

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::error::{CallError, Input};
 use crate::identity::{AccountId, UserName};
-use crate::ledger::{DailyMessage, Entry, Grace, LEASE, LeaseHolder, RequestId, UserKey};
+use crate::ledger::{self, DailyMessage, Entry, Grace, LEASE, LeaseHolder, RequestId, UserKey};
 use crate::secret::{SecretArn, VersionId};
 
 /// The index by which open attempts are found.
@@ -18,7 +18,7 @@ const OPEN_INDEX: &str = "open";
 /// How many items `BatchGetItem` reads at once.
 const BATCH: usize = 100;
 
-/// How long the item of a message that is sent once a day is kept.
+/// How long the item of a message, or of a note, that counts once a day is kept.
 const TWO_DAYS: time::Duration = time::Duration::days(2);
 
 /// Stands for "nobody in particular asked": an attribute that is absent would be
@@ -190,6 +190,14 @@ impl Ledger {
     pub async fn told(&self, message: &DailyMessage, now: OffsetDateTime) -> Result<(), CallError> {
         let update = Update::new(message.item_id(now)).set("claimed_until", time(now + TWO_DAYS));
         self.update(update).await.map(drop)
+    }
+
+    /// Whether this note may be left on the finding: it has not been on that day.
+    pub async fn may_note(&self, finding_id: &str, note: &str, now: OffsetDateTime) -> Result<bool, CallError> {
+        let update = Update::new(ledger::note_item_id(finding_id, note, now))
+            .set("expires", AttributeValue::N((now + TWO_DAYS).unix_timestamp().to_string()))
+            .only_if("attribute_not_exists(#expires)");
+        Ok(self.update(update).await?.is_some())
     }
 
     /// Takes a secret over: from now on it counts as ours. `versions` may hold

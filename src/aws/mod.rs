@@ -10,7 +10,7 @@ mod security_hub;
 mod sns;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -19,11 +19,12 @@ use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
+use futures_util::future::{BoxFuture, FutureExt, Shared};
 use time::OffsetDateTime;
-use tokio::sync::Mutex;
 
 pub use self::error::CallError;
 use self::error::Input;
+use self::iam::Unmodifiable;
 pub use self::iam::{ChangePasswordAccess, Iam, LoginProfile, PasswordSet, User};
 pub use self::ledger::{Choice, Lease, Leased, Ledger, Written};
 pub use self::queue::{NotSent, Queue};
@@ -54,9 +55,10 @@ const RENEWAL_MARGIN: time::Duration = time::Duration::minutes(15);
 /// process. A sweep could use it up, and a user would be lost to the throttling
 /// of others; the number of tries of each call is bound enough.
 macro_rules! client {
-    ($sdk_crate:ident, $sdk:expr) => {{
+    ($sdk_crate:ident, $sdk:expr $(, $setting:ident($value:expr))*) => {{
         let retries = RetryPartition::custom(NAME).token_bucket(TokenBucket::unlimited()).build();
-        $sdk_crate::Client::from_conf($sdk_crate::config::Builder::from($sdk).retry_partition(retries).build())
+        let config = $sdk_crate::config::Builder::from($sdk).retry_partition(retries)$(.$setting($value))*;
+        $sdk_crate::Client::from_conf(config.build())
     }};
 }
 
@@ -69,10 +71,13 @@ pub struct Aws {
     security_hub: SecurityHub,
     queue: Option<Queue>,
     member_role_name: Option<String>,
-    members: Mutex<HashMap<AccountId, Member>>,
+    members: Mutex<HashMap<AccountId, Reaching>>,
 }
 
-#[derive(Debug)]
+/// An account on its way, for all who wait for it, or within reach.
+type Reaching = Shared<BoxFuture<'static, Result<Member, OutOfReach>>>;
+
+#[derive(Debug, Clone)]
 struct Member {
     account: Arc<Account>,
     expires: OffsetDateTime,
@@ -108,6 +113,17 @@ pub enum OutOfReach {
 }
 
 impl OutOfReach {
+    /// Whether the account stays out of reach until a person acts: AWS does not
+    /// tell a role that is missing from one that does not trust the function. Any
+    /// other error is the function's own, or passes.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        match self {
+            Self::NoMemberRole(_) => true,
+            Self::NotAssumed { error, .. } => error.is(&["AccessDenied", "RegionDisabledException"]),
+        }
+    }
+
     /// Whether a person has to act, and should be told so. Not that no role is
     /// named: in an organization that would be a message for every finding of
     /// every member account.
@@ -194,44 +210,62 @@ impl Aws {
     /// # Errors
     ///
     /// The account is another than the function's and its role is not named or
-    /// cannot be assumed.
+    /// cannot be assumed. Whoever waits for the same try shares the error; the
+    /// next to ask tries again.
     pub async fn account(&self, home: &Home, id: &AccountId) -> Result<Arc<Account>, OutOfReach> {
-        // Holding the lock over the call makes copies wait for one AssumeRole.
-        let mut members = self.members.lock().await;
-        let now = OffsetDateTime::now_utc();
-        if let Some(member) = members.get(id).filter(|member| member.expires - now > RENEWAL_MARGIN) {
-            return Ok(Arc::clone(&member.account));
-        }
-        let member = if *id == home.account_id {
-            let account = Arc::new(account(&self.sdk, home, id));
-            Member { account, expires: OffsetDateTime::new_utc(time::Date::MAX, time::Time::MIDNIGHT) }
-        } else {
-            let role = self.member_role_name.as_ref().ok_or_else(|| OutOfReach::NoMemberRole(id.clone()))?;
-            self.assume(home, id, role).await?
+        let member = {
+            let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+            match members.get(id).filter(|known| is_of_use(known)) {
+                Some(known) => known.clone(),
+                None => {
+                    let reaching = reach(self.sdk.clone(), home.clone(), id.clone(), self.member_role_name.clone());
+                    let reaching = reaching.boxed().shared();
+                    members.insert(id.clone(), reaching.clone());
+                    reaching
+                }
+            }
         };
-        let account = Arc::clone(&member.account);
-        members.insert(id.clone(), member);
-        Ok(account)
+        Ok(member.await?.account)
     }
+}
 
-    async fn assume(&self, home: &Home, id: &AccountId, role_name: &str) -> Result<Member, OutOfReach> {
-        const OPERATION: &str = "sts:AssumeRole";
-        let role = format!("arn:{}:iam::{id}:role/{role_name}", home.partition);
-        let answer = client!(aws_sdk_sts, &self.sdk).assume_role().role_arn(&role).role_session_name(NAME).send().await;
-        let not_assumed = |error| OutOfReach::NotAssumed { role: role.clone(), error };
-        let answer = answer.map_err(|error| not_assumed(CallError::new(OPERATION, Input::Plain, &error)))?;
-        let given = answer.credentials().ok_or_else(|| not_assumed(CallError::incomplete(OPERATION, "credentials")))?;
-        let credentials = Credentials::new(
-            given.access_key_id(),
-            given.secret_access_key(),
-            Some(given.session_token().to_owned()),
-            None,
-            NAME,
-        );
-        let provider = SharedCredentialsProvider::new(credentials);
-        let sdk = self.sdk.to_builder().credentials_provider(provider).build();
-        Ok(Member { account: Arc::new(account(&sdk, home, id)), expires: instant(given.expiration()) })
+/// Whether there is no need to begin anew: it is on its way, or there for a while.
+fn is_of_use(member: &Reaching) -> bool {
+    match member.peek() {
+        None => true,
+        Some(Ok(member)) => member.expires - OffsetDateTime::now_utc() > RENEWAL_MARGIN,
+        Some(Err(_)) => false,
     }
+}
+
+async fn reach(sdk: SdkConfig, home: Home, id: AccountId, role_name: Option<String>) -> Result<Member, OutOfReach> {
+    if id == home.account_id {
+        let expires = OffsetDateTime::new_utc(time::Date::MAX, time::Time::MIDNIGHT);
+        return Ok(Member { account: Arc::new(account(&sdk, &home, &id)), expires });
+    }
+    match role_name {
+        Some(role_name) => assume(&sdk, &home, &id, &role_name).await,
+        None => Err(OutOfReach::NoMemberRole(id)),
+    }
+}
+
+async fn assume(sdk: &SdkConfig, home: &Home, id: &AccountId, role_name: &str) -> Result<Member, OutOfReach> {
+    const OPERATION: &str = "sts:AssumeRole";
+    let role = format!("arn:{}:iam::{id}:role/{role_name}", home.partition);
+    let answer = client!(aws_sdk_sts, sdk).assume_role().role_arn(&role).role_session_name(NAME).send().await;
+    let not_assumed = |error| OutOfReach::NotAssumed { role: role.clone(), error };
+    let answer = answer.map_err(|error| not_assumed(CallError::new(OPERATION, Input::Plain, &error)))?;
+    let given = answer.credentials().ok_or_else(|| not_assumed(CallError::incomplete(OPERATION, "credentials")))?;
+    let credentials = Credentials::new(
+        given.access_key_id(),
+        given.secret_access_key(),
+        Some(given.session_token().to_owned()),
+        None,
+        NAME,
+    );
+    let provider = SharedCredentialsProvider::new(credentials);
+    let sdk = sdk.to_builder().credentials_provider(provider).build();
+    Ok(Member { account: Arc::new(account(&sdk, home, id)), expires: instant(given.expiration()) })
 }
 
 fn account(sdk: &SdkConfig, home: &Home, id: &AccountId) -> Account {
@@ -242,7 +276,7 @@ fn account(sdk: &SdkConfig, home: &Home, id: &AccountId) -> Account {
     };
     Account {
         id: id.clone(),
-        iam: Iam { client: client!(aws_sdk_iam, &sdk), partition: home.partition },
+        iam: Iam { client: client!(aws_sdk_iam, &sdk, retry_classifier(Unmodifiable)), partition: home.partition },
         secrets: Secrets { client: client!(aws_sdk_secretsmanager, &sdk) },
     }
 }

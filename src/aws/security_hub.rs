@@ -28,12 +28,8 @@ pub enum Mark {
     },
     /// What the finding is about has been seen to be mended.
     Resolved,
-    /// It waits for something and stays as it is, but for the note.
-    Waiting {
-        /// What the note begins with. A note that begins so is not replaced,
-        /// whatever it goes on with.
-        opening: &'static str,
-    },
+    /// Nothing was done: the finding gets the note and keeps its status.
+    Unchanged,
 }
 
 /// What Security Hub made of an update.
@@ -60,29 +56,20 @@ impl SecurityHub {
     ///
     /// Each update makes Security Hub send the finding out again. A V2 finding
     /// that is in progress counts once more then, so one that already is in
-    /// progress is updated only if there is news. One that waits counts as before,
-    /// and carries the note by then: it is not updated again.
+    /// progress is updated only if there is news. So does any finding that is left
+    /// [`Mark::Unchanged`]: whoever does that sees to it that it ends.
     ///
     /// # Errors
     ///
     /// A call that failed. Updating a finding twice is the same as once.
     pub(crate) async fn record(&self, finding: &FindingRef, mark: Mark, note: &str) -> Result<Recorded, CallError> {
-        let note = match mark {
-            Mark::Waiting { opening }
-                if finding.note().is_some_and(|known| known.trim_start().starts_with(opening)) =>
-            {
-                return Ok(Recorded::NotNeeded);
-            }
-            Mark::Waiting { opening } => format!("{opening} {note}"),
-            Mark::Notified { .. } | Mark::Resolved => note.to_owned(),
-        };
         let note: String = note.trim().chars().take(NOTE_LIMIT).collect();
         match finding {
             FindingRef::Asff { id, product_arn, workflow, .. } => {
                 let status = match mark {
                     // A finding that a person suppressed stays suppressed.
                     _ if *workflow == Workflow::Suppressed => None,
-                    Mark::Waiting { .. } => None,
+                    Mark::Unchanged => None,
                     Mark::Notified { .. } => Some(WorkflowStatus::Notified),
                     Mark::Resolved => Some(WorkflowStatus::Resolved),
                 };
@@ -96,7 +83,7 @@ impl SecurityHub {
                     .build();
                 let status = match mark {
                     _ if *status == OcsfStatus::Suppressed => None,
-                    Mark::Waiting { .. } => None,
+                    Mark::Unchanged => None,
                     Mark::Notified { news: false } if *status == OcsfStatus::InProgress => {
                         return Ok(Recorded::NotNeeded);
                     }

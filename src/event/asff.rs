@@ -40,16 +40,16 @@ struct WorkflowField {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
-struct Note {
-    text: Lenient<Text>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
 struct Compliance {
     status: Text,
     security_control_id: Text,
     security_control_parameters: Parameters,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Note {
+    text: Lenient<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]

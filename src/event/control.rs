@@ -186,6 +186,14 @@ impl Claims {
         look_up(standard, rule)
     }
 
+    /// Whether the finding is about some control of Security Hub's, ours or not.
+    pub(super) fn names_a_control(&self) -> bool {
+        let is_standard = |(name, _): (&str, &str)| name == "security-control" || name.contains("/v/");
+        self.security_control.is_some()
+            || self.rule.is_some()
+            || self.generator.as_deref().and_then(rule_of).is_some_and(is_standard)
+    }
+
     /// What the finding is about instead, in words for a message. Only the id of
     /// a control, such as `IAM.8`, is repeated.
     pub(super) fn told(&self) -> String {

@@ -24,6 +24,8 @@ pub(crate) enum Screened {
 pub(crate) struct Finding {
     /// The finding's id as its product gave it: ASFF `Id`, OCSF `finding_info.uid`.
     pub(crate) id: String,
+    /// The account that it is about.
+    pub(crate) account_id: AccountId,
     /// What it takes to record the outcome in Security Hub.
     pub(crate) reference: FindingRef,
     /// What it asks for.
@@ -214,6 +216,11 @@ pub(crate) enum IgnoredReason {
     UnsupportedControl,
     /// It is not of the form that it must have, or names nobody to act upon.
     Malformed,
+    /// `ACCOUNTS` does not name its account.
+    AccountNotEnabled,
+    /// The function cannot get into its account. What an event says never shows
+    /// that: it is found out by trying.
+    AccountOutOfReach,
 }
 
 impl IgnoredReason {
@@ -227,6 +234,8 @@ impl IgnoredReason {
             Self::UntrustedProduct => "untrusted-product",
             Self::UnsupportedControl => "unsupported-control",
             Self::Malformed => "malformed",
+            Self::AccountNotEnabled => "account-not-enabled",
+            Self::AccountOutOfReach => "account-out-of-reach",
         }
     }
 }

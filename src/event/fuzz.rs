@@ -151,9 +151,10 @@ fn check_request(event: &Value, request: &Request) -> Vec<String> {
         assert_eq!(account.as_str(), told, "the account that is told, else the function's own");
     };
     match request {
-        Request::Findings { event_id, findings } => {
+        Request::Findings { event_id, findings, by_person } => {
             assert_eq!(event_id.as_deref(), event["id"].as_str().filter(|id| !id.is_empty()));
             let is_selected = event["detail-type"] == "Security Hub Findings - Custom Action";
+            assert_eq!(*by_person, is_selected);
             let told = event["detail"]["findings"].as_array().unwrap();
             assert_eq!(findings.len(), told.len());
             told.iter().zip(findings).filter_map(|(told, found)| check_finding(told, found, is_selected)).collect()

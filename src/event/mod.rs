@@ -70,6 +70,8 @@ pub(crate) enum Request {
         /// The event's `id`, which is the same each time the event is delivered.
         /// An event that was not sent by EventBridge may have none. Never empty.
         event_id: Option<String>,
+        /// Whether a person selected them.
+        by_person: bool,
         /// Every finding of the event, in its order.
         findings: Vec<Screened>,
     },
@@ -79,6 +81,18 @@ pub(crate) enum Request {
     Sweep(SweepOrder),
     /// To take over the secrets of an account that the ledger does not know.
     Adopt(AdoptOrder),
+}
+
+impl Request {
+    /// The account that an order is about. Findings may be of several.
+    fn account_id(&self) -> Option<&AccountId> {
+        match self {
+            Self::Findings { .. } => None,
+            Self::Reset(order) => Some(order.user.account_id()),
+            Self::Sweep(order) => Some(&order.account_id),
+            Self::Adopt(order) => Some(&order.account_id),
+        }
+    }
 }
 
 /// An order to reset one user.
@@ -130,7 +144,7 @@ pub(crate) struct BatchItem {
 
 /// An event that is none of the function's inputs. The text says what was
 /// expected and what was found, by the names and types of fields, in at most
-/// 1000 characters. It repeats no value.
+/// 1000 characters. It repeats no value but the id of an account.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected {expected}, found {found}")]
 pub(crate) struct Unsupported {
@@ -150,14 +164,14 @@ impl Unsupported {
 /// another.
 ///
 /// # Errors
-/// [`Unsupported`] if the event is none of the inputs; what it holds besides is
-/// never looked at.
+/// [`Unsupported`] if the event is none of the inputs, what it holds besides is
+/// then never looked at; or if it is an order about an account that is not enabled.
 pub(crate) fn parse(event: &Value, home: &Home, rules: &Rules) -> Result<Event, Unsupported> {
     match envelope::open(event)? {
         Envelope::Findings { detail_type, event_id, findings } => {
             Ok(Event::Single(screened(detail_type, event_id, findings, rules)))
         }
-        Envelope::Bare(fields) => by_hand(fields, home).map(Event::Single),
+        Envelope::Bare(fields) => by_hand(fields, home, rules).map(Event::Single),
         Envelope::Messages(messages) => {
             let item = |message: envelope::Message| BatchItem {
                 request: queued(message.body.as_deref(), home, rules),
@@ -176,13 +190,20 @@ fn queued(body: Option<&str>, home: &Home, rules: &Rules) -> Result<Request, Uns
     match envelope::open(&body)? {
         Envelope::Findings { detail_type, event_id, findings } => Ok(screened(detail_type, event_id, findings, rules)),
         Envelope::Bare(fields) if fields.contains_key("job") => Job::order(&body).map(Request::Reset),
-        Envelope::Bare(fields) => by_hand(fields, home),
+        Envelope::Bare(fields) => by_hand(fields, home, rules),
         Envelope::Messages(_) => Err(Unsupported::new("a message with one request", "a batch within a batch")),
     }
 }
 
-fn by_hand(fields: &Map<String, Value>, home: &Home) -> Result<Request, Unsupported> {
-    if fields.contains_key("action") { manual::order(fields, home) } else { Err(envelope::unknown(fields)) }
+fn by_hand(fields: &Map<String, Value>, home: &Home, rules: &Rules) -> Result<Request, Unsupported> {
+    if !fields.contains_key("action") {
+        return Err(envelope::unknown(fields));
+    }
+    let request = manual::order(fields, home)?;
+    match request.account_id().filter(|account| !rules.accounts.includes(account)) {
+        Some(account) => Err(Unsupported::new("an account that ACCOUNTS names", format!("account {account}"))),
+        None => Ok(request),
+    }
 }
 
 fn screened(detail_type: DetailType, event_id: Option<&str>, findings: &[Value], rules: &Rules) -> Request {
@@ -201,5 +222,9 @@ fn screened(detail_type: DetailType, event_id: Option<&str>, findings: &[Value],
         screening::screen(statement, spare_id, occasion, rules)
     };
     let findings = findings.iter().enumerate().map(screen).collect();
-    Request::Findings { event_id: event_id.map(str::to_owned), findings }
+    Request::Findings {
+        event_id: event_id.map(str::to_owned),
+        by_person: matches!(detail_type, DetailType::CustomAction),
+        findings,
+    }
 }

@@ -49,6 +49,8 @@ struct Ocsf {
     activity_id: Option<i64>,
     activity_name: Text,
     cloud: Object<Cloud>,
+    /// What Security Hub calls a comment
+    /// ([BatchUpdateFindingsV2](https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchUpdateFindingsV2.html)).
     comment: Lenient<Text>,
     compliance: Object<Compliance>,
     finding_info: Object<FindingInfo>,

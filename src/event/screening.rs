@@ -11,6 +11,7 @@
 //! content under their account's own product. So the content of a finding proves
 //! nothing; what it may ask for goes by its [`Origin`] alone.
 
+use crate::account_list::AccountList;
 use crate::globs::Globs;
 use crate::identity::{AccountId, Partition};
 
@@ -32,6 +33,9 @@ pub(crate) struct Rules {
     /// at, besides those of Security Hub, Config and this function, by the whole
     /// product ARN.
     pub(crate) trusted_products: Globs,
+    /// `ACCOUNTS`: the accounts that are seen to. Findings of others count for
+    /// nothing, and orders about them are refused.
+    pub(crate) accounts: AccountList,
 }
 
 /// Why an event brings the finding.
@@ -107,7 +111,14 @@ pub(super) fn screen(
         Err(objection) => ignored(spare_id(), objection),
         Ok(statement) => match judge(&statement, occasion, rules) {
             Err(objection) => ignored(statement.id, objection),
-            Ok(ask) => Screened::Wanted(Finding { id: statement.id, reference: statement.reference, ask }),
+            Ok(_) if !rules.accounts.includes(&statement.account) => {
+                let detail = format!("ACCOUNTS does not name account {}", statement.account);
+                ignored(statement.id, Objection::new(IgnoredReason::AccountNotEnabled, detail))
+            }
+            Ok(ask) => {
+                let Statement { id, account, reference, .. } = statement;
+                Screened::Wanted(Finding { id, account_id: account, reference, ask })
+            }
         },
     }
 }
@@ -144,8 +155,11 @@ fn judge(statement: &Statement, occasion: Occasion, rules: &Rules) -> Result<Ask
         let account_id = resource::account(resources, account)?;
         return Ok(Ask::Policy { account_id, requirement: control.requirement(&statement.parameters) });
     }
+    // A finding of Security Hub's that names a control is about that control,
+    // whatever else of it a glob may match.
+    let is_about_another = || origin == Origin::SecurityHub && statement.claims.names_a_control();
     let is_about_age = || statement.labels.iter().any(|label| rules.password_age_findings.matches(label));
-    if occasion == Occasion::Imported && is_about_age() {
+    if occasion == Occasion::Imported && is_about_age() && !is_about_another() {
         let users = resource::users(resources, account, Untyped::IsUser)?;
         if users.is_empty() {
             return Err(Misshapen("no resource is an IAM user".to_owned()).into());
@@ -253,6 +267,7 @@ mod tests {
         Rules {
             password_age_findings: Globs::parse("*password-age*"),
             trusted_products: Globs::parse(&format!("{PARTNER},{TRUSTED}")),
+            accounts: "*".parse().unwrap(),
         }
     }
 
@@ -260,10 +275,10 @@ mod tests {
         Statement {
             id: "finding-1".to_owned(),
             reference: FindingRef::Asff {
+                note: None,
                 id: "finding-1".to_owned(),
                 product_arn: product.to_owned(),
                 workflow: Workflow::New,
-                note: None,
             },
             account: "123456789012".parse().unwrap(),
             check: Check::Failed,
@@ -441,6 +456,40 @@ mod tests {
     }
 
     #[test]
+    fn a_finding_of_security_hub_that_names_another_control_is_about_no_age_whatever_its_label() {
+        let claims = [
+            Claims { security_control: Some("IAM.8".to_owned()), ..Claims::default() },
+            Claims { rule: Some("IAM.8".to_owned()), ..Claims::default() },
+            Claims { rule: Some("1.3".to_owned()), ..Claims::default() },
+            Claims { generator: Some("security-control/IAM.8".to_owned()), ..Claims::default() },
+            Claims { generator: Some("pci-dss/v/3.2.1/PCI.IAM.7".to_owned()), ..Claims::default() },
+            Claims {
+                generator: Some(
+                    "arn:aws:securityhub:::ruleset/cis-aws-foundations-benchmark/v/1.2.0/rule/1.3".to_owned(),
+                ),
+                ..Claims::default()
+            },
+        ];
+        for claims in claims {
+            for (product, expected) in [
+                (HUB, Some(IgnoredReason::UnsupportedControl)),
+                (HUB_V2, Some(IgnoredReason::UnsupportedControl)),
+                (PARTNER, None),
+            ] {
+                let told = Statement { claims: claims.clone(), ..statement(product, "my-password-age", &[alice()]) };
+                assert_eq!(reason(told, Occasion::Imported), expected, "{product} {claims:?}");
+            }
+        }
+        for generator in
+            ["my-password-age", "team/my-password-age", "arn:aws:config:us-east-1:123456789012:config-rule/x"]
+        {
+            let mut rule = statement(HUB, generator, &[alice()]);
+            rule.labels = vec!["my-password-age".to_owned()];
+            assert_eq!(reason(rule, Occasion::Imported), None, "{generator}");
+        }
+    }
+
+    #[test]
     fn a_person_may_reset_a_user_of_any_finding_but_not_a_policy_of_any_finding() {
         let state = Some(Objection::new(IgnoredReason::AlreadyHandled, ""));
         let mut user = statement(FORGED, "whatever", &[alice()]);
@@ -466,6 +515,34 @@ mod tests {
             let found = reason(statement(product, "x", &[alice(), stranger.clone()]), Occasion::CustomAction);
             assert_eq!(found, Some(IgnoredReason::Malformed), "{product}");
         }
+    }
+
+    #[test]
+    fn of_an_account_that_is_not_enabled_nothing_counts_and_every_other_reason_comes_first() {
+        let judge = |statement, occasion, accounts: &str| match screen(
+            Ok(statement),
+            String::new,
+            occasion,
+            &Rules { accounts: accounts.parse().unwrap(), ..rules() },
+        ) {
+            Screened::Wanted(_) => None,
+            Screened::Ignored(ignored) => Some(ignored.reason),
+        };
+        for (accounts, expected) in [
+            ("*", None),
+            ("123456789012", None),
+            ("*,!123456789012", Some(IgnoredReason::AccountNotEnabled)),
+            ("111122223333", Some(IgnoredReason::AccountNotEnabled)),
+        ] {
+            let age = statement(CONFIG, "my-password-age", &[alice()]);
+            let policy = statement(HUB, "security-control/IAM.7", &[account()]);
+            let selected = statement(FORGED, "whatever", &[alice()]);
+            assert_eq!(judge(age, Occasion::Imported, accounts), expected, "{accounts}");
+            assert_eq!(judge(policy, Occasion::Imported, accounts), expected, "{accounts}");
+            assert_eq!(judge(selected, Occasion::CustomAction, accounts), expected, "{accounts}");
+        }
+        let unwanted = statement(CONFIG, "my-password-age", &[account()]);
+        assert_eq!(judge(unwanted, Occasion::Imported, "*,!123456789012"), Some(IgnoredReason::Malformed));
     }
 
     proptest! {

@@ -16,6 +16,7 @@ use super::finding::Ignored;
 use super::screening::OWN_GENERATOR;
 use super::*;
 use crate::account::password_policy::Requirement;
+use crate::config::PASSWORD_AGE_FINDINGS;
 use crate::globs::Globs;
 
 const EVENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/events");
@@ -26,7 +27,11 @@ pub(super) fn home() -> Home {
 }
 
 pub(super) fn rules() -> Rules {
-    Rules { password_age_findings: Globs::parse("*password-age*"), trusted_products: Globs::default() }
+    Rules {
+        password_age_findings: Globs::parse(PASSWORD_AGE_FINDINGS),
+        trusted_products: Globs::default(),
+        accounts: "*".parse().unwrap(),
+    }
 }
 
 fn read(event: &Value) -> Result<Event, Unsupported> {
@@ -77,6 +82,8 @@ struct Expected {
     reads: Vec<String>,
     #[serde(rename = "rules")]
     _rules: Vec<String>,
+    #[serde(default)]
+    trusted: String,
     refused: Option<String>,
     answer: Option<Answer>,
 }
@@ -181,17 +188,33 @@ fn outcome(event: &Value) -> String {
     show(&read(event)).join(", ")
 }
 
+/// A sample, read with what is trusted besides.
+fn read_as_set(event: &Value, expected: &Expected) -> Result<Event, Unsupported> {
+    parse(event, &home(), &Rules { trusted_products: Globs::parse(&expected.trusted), ..rules() })
+}
+
 #[test]
 fn every_sample_event_is_read_as_expected() {
-    let read: BTreeMap<_, _> = samples().into_iter().map(|(name, event)| (name, show(&read(&event)))).collect();
-    let expected: BTreeMap<_, _> = expected().into_iter().map(|(name, expected)| (name, expected.reads)).collect();
-    assert_eq!(read, expected);
+    let (samples, expected) = (samples(), expected());
+    assert_eq!(samples.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+    for (name, event) in samples {
+        assert_eq!(show(&read_as_set(&event, &expected[&name])), expected[&name].reads, "{name}");
+    }
+}
+
+#[test]
+fn the_samples_of_other_products_count_for_nothing_unless_they_are_trusted() {
+    for (name, reason) in
+        [("password-age-custodian.json", "not-failed"), ("password-age-prowler.json", "untrusted-product")]
+    {
+        assert_eq!(outcome(&sample(name)), reason, "{name}");
+    }
 }
 
 #[test]
 fn an_event_is_expected_to_be_refused_exactly_if_it_is_not_read() {
     for (name, expected) in expected() {
-        match (read(&sample(&name)), expected.refused, expected.answer) {
+        match (read_as_set(&sample(&name), &expected), expected.refused, expected.answer) {
             (Err(problem), Some(part), None) => assert!(problem.to_string().contains(&part), "{name}: {problem}"),
             (Ok(Event::Batch(items)), None, Some(answer)) => {
                 let unread = items.iter().filter(|item| item.request.is_err());
@@ -263,6 +286,7 @@ fn a_finding_carries_what_it_takes_to_act_on_it_and_to_record_that() {
         9b74c989-7bac-4d1e-8b0e-2f6c5a7d9e31";
     let wanted = Finding {
         id: uid.to_owned(),
+        account_id: "123456789012".parse().unwrap(),
         reference: FindingRef::Ocsf {
             account_uid: "123456789012".parse().unwrap(),
             finding_uid: uid.to_owned(),
@@ -455,19 +479,29 @@ fn other_products_count_once_an_operator_trusts_them() {
 }
 
 #[test]
-fn a_finding_of_cloud_custodian_counts_without_compliance_or_workflow() {
-    let product = "arn:aws:securityhub:us-east-1::product/cloud-custodian/cloud-custodian";
-    let mut event = sample("password-age-imported.json");
-    let finding = &mut event["detail"]["findings"][0];
-    for field in ["Compliance", "Workflow", "WorkflowState", "ProductFields"] {
-        remove(finding, field);
+fn a_finding_of_security_hub_that_names_a_control_is_about_that_control_whatever_its_label() {
+    for product in ["product/aws/securityhub", "productv2/aws/securityhub"] {
+        let product = format!("arn:aws:securityhub:us-east-1::{product}");
+        let asff = |control: &Value| {
+            changed("password-age-imported.json", |finding| {
+                finding["ProductArn"] = json!(product);
+                finding["Compliance"]["SecurityControlId"] = control.clone();
+            })
+        };
+        let ocsf = |control: &Value| {
+            changed("password-age-v2.json", |finding| {
+                finding["metadata"]["product"]["uid"] = json!(product);
+                finding["compliance"]["control"] = control.clone();
+            })
+        };
+        for (control, [of_asff, of_ocsf]) in [
+            (json!("IAM.8"), ["unsupported-control", "unsupported-control"]),
+            (Value::Null, ["age alice", "age carol"]),
+        ] {
+            assert_eq!(asff(&control), of_asff, "{product} {control}");
+            assert_eq!(ocsf(&control), of_ocsf, "{product} {control}");
+        }
     }
-    finding["ProductArn"] = json!(product);
-    finding["GeneratorId"] = json!("iam-user-password-age");
-    finding["Resources"][0]["Type"] = json!("Other");
-    let trusting = Rules { trusted_products: Globs::parse(product), ..rules() };
-    assert_eq!(show(&parse(&event, &home(), &trusting)), ["age alice"]);
-    assert_eq!(outcome(&event), "not-failed");
 }
 
 #[test]
@@ -537,6 +571,36 @@ fn the_format_of_a_finding_goes_by_the_event() {
     let mut event = sample("password-age-imported.json");
     event["detail"]["findings"] = ocsf;
     assert_eq!(outcome(&event), "malformed");
+}
+
+#[test]
+fn an_order_about_an_account_that_is_not_enabled_is_refused_and_a_job_is_none() {
+    let home_only = Rules { accounts: "123456789012".parse().unwrap(), ..rules() };
+    let not_home = Rules { accounts: "*,!123456789012".parse().unwrap(), ..rules() };
+    for order in [
+        json!({ "action": "reset", "user_name": "alice" }),
+        json!({ "action": "reset", "user_name": "<root_account>", "dry_run": true }),
+        json!({ "action": "sweep" }),
+        json!({ "action": "adopt" }),
+    ] {
+        let mut elsewhere = order.clone();
+        elsewhere["account_id"] = json!("111122223333");
+        for (order, rules, refused) in [
+            (&order, &home_only, None),
+            (&elsewhere, &not_home, None),
+            (&order, &not_home, Some("123456789012")),
+            (&elsewhere, &home_only, Some("111122223333")),
+        ] {
+            let expected = refused.map(|id| format!("expected an account that ACCOUNTS names, found account {id}"));
+            let problem = parse(order, &home(), rules).err().map(|problem| problem.to_string());
+            assert_eq!(problem, expected, "{order}");
+            let Ok(Event::Batch(items)) = parse(&batch(&[&order.to_string()]), &home(), rules) else { panic!() };
+            assert_eq!(items[0].request.as_ref().err().map(ToString::to_string), expected, "{order} in a queue");
+        }
+    }
+    let job = json!({ "job": "reset", "account_id": "111122223333", "user_name": "alice" }).to_string();
+    let Ok(Event::Batch(items)) = parse(&batch(&[&job]), &home(), &home_only) else { panic!() };
+    assert!(items[0].request.is_ok(), "it was queued when the account was enabled");
 }
 
 // Queues.

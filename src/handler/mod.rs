@@ -4,6 +4,7 @@ mod adopt;
 mod failures;
 mod policies;
 mod radius;
+mod reach;
 mod records;
 mod sweeps;
 mod users;
@@ -24,12 +25,13 @@ use tracing::Instrument;
 
 use self::policies::PolicyWork;
 use self::radius::Radius;
+use self::reach::UnreachedAccounts;
 use self::sweeps::SweepWork;
 use self::users::{Demand, Target, Targets};
 use crate::answer::{Answer, FindingAnswer, FindingOutcome, UserAnswer};
 use crate::aws::{Account, Aws, CallError, Queue};
 use crate::config::{Config, Mode, SweepMode};
-use crate::event::{self, AdoptOrder, Ask, BatchItem, Event, Finding, Receipt, Request, Screened};
+use crate::event::{self, AdoptOrder, Ask, BatchItem, Event, Finding, IgnoredReason, Receipt, Request, Screened};
 use crate::identity::{AccountId, Home};
 use crate::ledger::{LEASE, RequestId};
 use crate::notification::{Notification, Wording};
@@ -127,6 +129,7 @@ struct Work {
     targets: Targets,
     adoption: Option<AdoptOrder>,
     is_sweep: bool,
+    unreached: UnreachedAccounts,
 }
 
 /// Every finding of the event, in its order, and what it asks if it counts.
@@ -240,10 +243,14 @@ impl App {
     }
 
     async fn remediate(&self, invocation: &Invocation, request: Request, delivery: RequestId, alarm: Alarm) -> Answer {
-        let Work { is_dry_run, mut findings, policies, sweeps, targets, adoption, is_sweep } =
-            self.work(request, delivery);
+        let unreached = self.unreached(invocation, &request).await;
+        let Work { is_dry_run, mut findings, policies, sweeps, targets, adoption, unreached, is_sweep } =
+            self.work(request, delivery, unreached);
         let policies = self.strengthen_all(invocation, policies, is_dry_run).await;
         let (mut users, targets) = self.plan_all(invocation, sweeps, targets).await;
+        if !is_dry_run {
+            users.extend(self.report_unreached(invocation, &unreached).await);
+        }
         users.extend(self.deal_with_all(invocation, targets, &findings).await);
         if !is_dry_run {
             users.extend(self.tell_of_held(invocation, &users, &findings).await);
@@ -271,14 +278,19 @@ impl App {
 
     /// Sorts out what a request asks: policies by account, users one by one.
     /// `delivery` is what the request is recognised by if it has no id of its own.
-    fn work(&self, request: Request, delivery: RequestId) -> Work {
-        let mut work = Work { is_dry_run: self.config.mode == Mode::DryRun, ..Work::default() };
+    fn work(&self, request: Request, delivery: RequestId, unreached: UnreachedAccounts) -> Work {
+        let mut work = Work { is_dry_run: self.config.mode == Mode::DryRun, unreached, ..Work::default() };
         match request {
-            Request::Findings { event_id, findings } => {
+            Request::Findings { event_id, findings, by_person: _ } => {
                 let request = event_id.as_deref().map_or(delivery, RequestId::of_event);
                 for screened in findings {
                     self.add_finding(&mut work, screened, &request);
                 }
+            }
+            Request::Reset(order) if !self.config.finding_rules.accounts.includes(order.user.account_id()) => {
+                // By hand it would have been refused.
+                let account_id = order.user.account_id();
+                tracing::info!(%account_id, "a job is passed over: ACCOUNTS has left its account out since it was queued");
             }
             Request::Reset(order) => {
                 work.is_dry_run |= order.dry_run;
@@ -316,6 +328,12 @@ impl App {
                 return;
             }
         };
+        if let Some(account) = work.unreached.get_mut(&finding.account_id) {
+            let outcome = FindingOutcome::Ignored(IgnoredReason::AccountOutOfReach);
+            work.findings.0.push((FindingAnswer { id: finding.id.clone(), outcome }, None));
+            account.findings.push(finding);
+            return;
+        }
         let place = work.findings.0.len();
         let (users, demand) = match &finding.ask {
             Ask::Policy { account_id, requirement, .. } => {

@@ -71,6 +71,7 @@ impl App {
                     outcome: PolicyOutcome::Compliant,
                     changes: Vec::new(),
                     withheld: Vec::new(),
+                    previous: None,
                 },
                 policy: None,
             };
@@ -95,7 +96,7 @@ impl App {
         for attempt in 0..ATTEMPTS {
             let found = account.iam.password_policy().await?;
             let next = merge(found.custom(), &work.requirement);
-            policy.policy = Some(found);
+            policy.policy = Some(found.clone());
             policy.answer.changes.extend(next.changes.clone());
             policy.answer.withheld.clone_from(&next.withheld);
             if next.changes.is_empty() {
@@ -106,6 +107,7 @@ impl App {
             if !change {
                 return Ok(PolicyOutcome::WouldStrengthen);
             }
+            let previous = policy.answer.previous.get_or_insert(found);
             account.iam.set_password_policy(&next.policy).await?;
             invocation.forget(&account.id);
             // At once: a retry would find nothing to change, and nothing to tell.
@@ -114,6 +116,7 @@ impl App {
                 finding_id: Some(&work.finding_id),
                 changes: &next.changes,
                 withheld: &next.withheld,
+                previous,
             }));
             let (told, ()) = tokio::join!(told, sleep(BEFORE_CONFIRMING));
             untold = untold.or(told.err());
@@ -125,10 +128,10 @@ impl App {
 /// The one line that tells what was decided about a policy.
 fn log_decision(answer: &PolicyAnswer) {
     let account_id = &answer.account_id;
-    let (decision, changes, reason) = (answer.status(), answer.changes(), answer.reason());
+    let (decision, changes, reason, undo) = (answer.status(), answer.changes(), answer.reason(), answer.undo());
     if answer.problem().is_some() {
-        tracing::error!(%account_id, decision, changes, reason, "password policy");
+        tracing::error!(%account_id, decision, changes, reason, undo, "password policy");
     } else {
-        tracing::info!(%account_id, decision, changes, reason, "password policy");
+        tracing::info!(%account_id, decision, changes, reason, undo, "password policy");
     }
 }

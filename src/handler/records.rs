@@ -37,13 +37,40 @@ impl App {
                 .find(|policy| policy.answer.account_id == *account_id)
                 .and_then(|policy| policy_mark(policy, policy.satisfies(requirement))),
             Ask::PasswordAge { .. } | Ask::ForcedReset { .. } => {
-                users_mark(&users.iter().filter(|user| user.findings.contains(&place)).collect::<Vec<_>>())
+                let named: Vec<&UserAnswer> = users.iter().filter(|user| user.findings.contains(&place)).collect();
+                if named.iter().any(|user| user.problem().is_some()) {
+                    return Ok(Recorded::NotNeeded);
+                }
+                if let Some(note) = named.iter().find_map(|user| held_note(user)) {
+                    return self.note_waiting(finding, HELD, &note).await;
+                }
+                users_mark(&named)
             }
         };
         match mark {
             Some((mark, note)) => self.aws.security_hub().record(&finding.reference, mark, &note).await,
             None => Ok(Recorded::NotNeeded),
         }
+    }
+
+    /// Leaves a note on a finding to which nothing was done and which stays as it
+    /// is. A note with the same `opening` is not replaced.
+    ///
+    /// Security Hub sends a finding out again once it carries a new note, and it
+    /// counts again then: it is still new. So a note that is there is not written
+    /// again; and should a finding come without its note, none is written more
+    /// than once a day.
+    pub(super) async fn note_waiting(
+        &self,
+        finding: &Finding,
+        opening: &str,
+        rest: &str,
+    ) -> Result<Recorded, CallError> {
+        let is_there = finding.reference.note().is_some_and(|note| note.trim_start().starts_with(opening));
+        if is_there || !self.aws.ledger().may_note(&finding.id, opening, OffsetDateTime::now_utc()).await? {
+            return Ok(Recorded::NotNeeded);
+        }
+        self.aws.security_hub().record(&finding.reference, Mark::Unchanged, &format!("{opening} {rest}")).await
     }
 }
 
@@ -80,15 +107,9 @@ fn policy_mark(policy: &Policy, is_satisfied: bool) -> Option<(Mark, String)> {
 const HELD: &str = "Held until a person approves it:";
 
 /// What to record about users, once none of them is left to do; nothing if
-/// nobody was told anything or waits for approval.
+/// nobody was told anything.
 fn users_mark(users: &[&UserAnswer]) -> Option<(Mark, String)> {
     let is_any = |is: fn(&UserOutcome) -> bool| users.iter().any(|user| is(&user.outcome));
-    if is_any(|outcome| matches!(outcome, UserOutcome::Failed(_))) {
-        return None;
-    }
-    if let Some(note) = users.iter().find_map(|user| held_note(user)) {
-        return Some((Mark::Waiting { opening: HELD }, note));
-    }
     let news = is_any(|outcome| matches!(outcome, UserOutcome::Reset | UserOutcome::ChangeRequired(_)));
     let told =
         is_any(|outcome| matches!(outcome, UserOutcome::Skipped(SkipReason::AlreadyReset | SkipReason::InGrace(_))));

@@ -49,7 +49,7 @@ pub(super) fn rehearse(held: &SweepHeld<'_>) -> String {
 pub(super) fn retry(failure: &RemediationFailed<'_>) -> Option<String> {
     let (action, user_name, force) = match failure.failed {
         Failed::Reset { user_name, forced, .. } => ("reset", Some(user_name), forced.then_some(true)),
-        Failed::Sweep => ("sweep", None, None),
+        Failed::Sweep | Failed::Account => ("sweep", None, None),
         Failed::Policy => return None,
     };
     let event = Event { action, account_id: failure.account_id, user_name, force, max_resets: None, dry_run: None };

@@ -2,8 +2,9 @@
 
 use super::{
     Failed, HeldUser, LISTED_USERS, Notification, PasswordChangeRequired, PasswordReset, PolicyStrengthened,
-    RemediationFailed, SweepHeld, Text, around_name, changes_age, command, indented, subject_around, visible,
+    RemediationFailed, SweepHeld, Text, around_name, changes_age, command, indented, settings, subject_around, visible,
 };
+use crate::account::undo;
 
 use time::{OffsetDateTime, UtcOffset};
 
@@ -269,13 +270,26 @@ WHAT HAS CHANGED
 {changes}{withheld}
 WHAT THAT MEANS
 Most settings count from the next time a user changes the password.
-{expiry}",
+{expiry}
+WHAT IT WAS BEFORE
+{previous}
+TO UNDO IT
+Run this with credentials of the account {account_id}:
+
+    {undo}
+
+The control then fails again. Its next finding makes the policy stricter once
+more, unless PASSWORD_POLICY is set to report, or the control is disabled or
+the finding suppressed in Security Hub.
+",
         expiry = if changes_age(it.changes) {
             "MaxPasswordAge counts at once: whoever has an older password has to change it\nat the next sign-in.\n"
         } else {
             ""
         },
         finding = finding(it.finding_id),
+        previous = settings(it.previous, "The account had no policy of its own; AWS's default one held."),
+        undo = undo::command(it.previous),
     );
     Text {
         subject: format!("AWS account {account_id}: the IAM password policy was made stricter"),
@@ -301,6 +315,10 @@ fn remediation_failed(it: &RemediationFailed<'_>) -> Text {
             "The ages of the users' passwords could not be checked.".to_owned(),
             [": the users' passwords could not be checked", "", ""],
         ),
+        Failed::Account => (
+            "The account is out of reach. Findings about it are passed over and stay as\nthey are.".to_owned(),
+            [": out of reach, its findings are passed over", "", ""],
+        ),
     };
     let state = match it.failed {
         Failed::Reset { secret_arn, .. } => {
@@ -313,13 +331,36 @@ AWSPENDING if the reset was interrupted, AWSCURRENT if it was done.
 {secret}"
             )
         }
-        Failed::Policy | Failed::Sweep => String::new(),
+        Failed::Policy | Failed::Sweep | Failed::Account => String::new(),
     };
     let log =
         visible(it.request_id).map_or(String::new(), |id| format!("\n   In the log, look for the request id {id}."));
     let again = match command::retry(it) {
         Some(command) => format!("run this; it goes on where it stopped:\n\n       {command}"),
         None => "redrive the event from the dead-letter queue, or wait for the\n   finding to come again.".to_owned(),
+    };
+    let todo = match it.failed {
+        Failed::Account => format!(
+            "\
+1. If the account is to be looked after: give it the member role, let the
+   role trust the function's, and name it in MEMBER_ROLE_NAME.{log}
+
+   Then {again}
+
+2. If it is not: leave it out in ACCOUNTS, for instance with *,!{account_id}.
+
+This message comes once a day while there are findings about the account."
+        ),
+        Failed::Reset { .. } | Failed::Policy | Failed::Sweep => format!(
+            "\
+1. If the cause passes by itself (throttling, a change that is still going
+   on): nothing. The invocation is repeated automatically, and what was done
+   is not done twice.
+
+2. If this message comes again, find the cause and remove it.{log}
+
+3. Then {again}"
+        ),
     };
     let email = format!(
         "\
@@ -329,13 +370,7 @@ AWSPENDING if the reset was interrupted, AWSCURRENT if it was done.
     Why:      {reason}
 {finding}{state}
 WHAT TO DO
-1. If the cause passes by itself (throttling, a change that is still going
-   on): nothing. The invocation is repeated automatically, and what was done
-   is not done twice.
-
-2. If this message comes again, find the cause and remove it.{log}
-
-3. Then {again}
+{todo}
 ",
         reason = visible(Some(it.reason)).unwrap_or_else(|| "unknown".to_owned()),
         finding = visible(it.finding_id).map_or(String::new(), |id| format!("    Finding:  {id}\n")),

@@ -2,11 +2,12 @@
 
 use super::{
     Failed, HeldUser, LISTED_USERS, Notification, PasswordChangeRequired, PasswordReset, PolicyStrengthened,
-    RemediationFailed, SweepHeld, Text, around_name, changes_age, command, indented, subject_around, visible,
+    RemediationFailed, SweepHeld, Text, around_name, changes_age, command, indented, settings, subject_around, visible,
 };
 use time::UtcOffset;
 
 use crate::account::password_policy::Withheld;
+use crate::account::undo;
 
 /// One text message in UCS-2, in which all that is not in the GSM alphabet is sent.
 const SMS_CHARACTERS: usize = 70;
@@ -276,7 +277,18 @@ fn policy_strengthened(it: &PolicyStrengthened<'_>) -> Text {
 {changes}{withheld}
 ■ 影響
 多くの設定は、ユーザーが次にパスワードを変更するときから適用されます。
-{expiry}",
+{expiry}
+■ 変更前の設定
+{previous}
+■ 元に戻すには
+アカウント {account_id} の認証情報で、次のコマンドを実行します。
+
+    {undo}
+
+元に戻すと、コントロールは再び失敗となり、次の検出結果が届いた時点でポリシー
+は再び強化されます。これを避けるには、PASSWORD_POLICY を report に設定するか、
+Security Hub でコントロールを無効にするか、検出結果を抑制してください。
+",
         expiry = if changes_age(it.changes) {
             "MaxPasswordAge はただちに適用され、期間を過ぎたパスワードのユーザーは、\n\
              次のサインイン時に変更が必要になります。\n"
@@ -284,6 +296,8 @@ fn policy_strengthened(it: &PolicyStrengthened<'_>) -> Text {
             ""
         },
         finding = finding(it.finding_id),
+        previous = settings(it.previous, "アカウント独自のポリシーはなく、AWS の既定のポリシーが適用されていました。"),
+        undo = undo::command(it.previous),
     );
     Text {
         subject: format!("AWS {account_id}: パスワードポリシーを強化しました"),
@@ -310,6 +324,10 @@ fn remediation_failed(it: &RemediationFailed<'_>) -> Text {
             "ユーザーのパスワードの経過日数を確認できませんでした。".to_owned(),
             ["パスワードを確認できませんでした", "", ""],
         ),
+        Failed::Account => (
+            "このアカウントにアクセスできません。検出結果は処理されず、そのまま残ります。".to_owned(),
+            ["アクセスできず、検出結果を処理できません", "", ""],
+        ),
     };
     let state = match it.failed {
         Failed::Reset { secret_arn, .. } => {
@@ -323,13 +341,36 @@ AWSCURRENT です。
 {secret}"
             )
         }
-        Failed::Policy | Failed::Sweep => String::new(),
+        Failed::Policy | Failed::Sweep | Failed::Account => String::new(),
     };
     let log =
         visible(it.request_id).map_or(String::new(), |id| format!("\n   ログはリクエスト ID {id} で検索できます。"));
     let again = match command::retry(it) {
         Some(command) => format!("次のコマンドを実行します。中断したところから再開します。\n\n       {command}"),
         None => "デッドレターキューのイベントを再処理するか、検出結果が再び\n   届くのを待ちます。".to_owned(),
+    };
+    let todo = match it.failed {
+        Failed::Account => format!(
+            "\
+1. 対象とするアカウントであれば、メンバーロールを作成して関数のロールを信頼させ、
+   その名前を MEMBER_ROLE_NAME に設定してください。{log}
+
+   その後、{again}
+
+2. 対象としないアカウントであれば、ACCOUNTS で除外してください
+   (例: *,!{account_id})。
+
+この通知は、アカウントの検出結果が届く間、1 日に 1 回届きます。"
+        ),
+        Failed::Reset { .. } | Failed::Policy | Failed::Sweep => format!(
+            "\
+1. 一時的な原因 (スロットリング、処理中の変更など) であれば、対応は不要です。
+   処理は自動的に再試行され、済んだ処理が繰り返されることはありません。
+
+2. この通知が再び届く場合は、原因を調べて取り除いてください。{log}
+
+3. その後、{again}"
+        ),
     };
     let email = format!(
         "\
@@ -339,12 +380,7 @@ AWSCURRENT です。
     原因:        {reason}
 {finding}{state}
 ■ 対応
-1. 一時的な原因 (スロットリング、処理中の変更など) であれば、対応は不要です。
-   処理は自動的に再試行され、済んだ処理が繰り返されることはありません。
-
-2. この通知が再び届く場合は、原因を調べて取り除いてください。{log}
-
-3. その後、{again}
+{todo}
 ",
         reason = visible(Some(it.reason)).unwrap_or_else(|| "不明".to_owned()),
         finding = visible(it.finding_id).map_or(String::new(), |id| format!("    検出結果:    {id}\n")),

@@ -60,7 +60,9 @@
 //! | `approval` | the event that approves it | `sweep-held` |
 //! | `changes` | texts such as `MinimumPasswordLength 8 -> 14` | `policy-strengthened` |
 //! | `withheld` | sentences in English | `policy-strengthened` |
-//! | `failed` | `reset`, `policy`, `sweep` | `remediation-failed` |
+//! | `previous` | the settings before, by their names in IAM; only if the account had a policy | `policy-strengthened`? |
+//! | `undo` | the command that restores them | `policy-strengthened` |
+//! | `failed` | `reset`, `policy`, `sweep`, `account` | `remediation-failed` |
 //! | `reason` | text | `remediation-failed`? |
 
 mod command;
@@ -78,7 +80,8 @@ use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
 pub(crate) use self::command::approval;
-use crate::account::password_policy::{Change, Setting, Withheld};
+use crate::account::password_policy::{Change, EffectivePolicy, Setting, Withheld};
+use crate::account::undo;
 use crate::identity::{AccountId, Invalid, Partition, UserName};
 use crate::secret::SecretArn;
 
@@ -284,6 +287,8 @@ pub(crate) struct PolicyStrengthened<'a> {
     pub changes: &'a [Change],
     /// What was asked and not done.
     pub withheld: &'a [Withheld],
+    /// The policy as it was, before the first change of this run.
+    pub previous: &'a EffectivePolicy,
 }
 
 /// Something could not be done.
@@ -319,6 +324,8 @@ pub(crate) enum Failed<'a> {
     Policy,
     /// The account's users could not be gone through.
     Sweep,
+    /// The account is out of reach, and its findings are passed over.
+    Account,
 }
 
 /// What is published.
@@ -434,12 +441,15 @@ impl Notification<'_> {
             Self::PolicyStrengthened(it) => json!({
                 "changes": it.changes.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 "withheld": it.withheld.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "previous": undo::document(it.previous),
+                "undo": undo::command(it.previous),
             }),
             Self::RemediationFailed(it) => {
                 let (failed, user_name, secret_arn) = match it.failed {
                     Failed::Reset { user_name, secret_arn, .. } => ("reset", Some(user_name), secret_arn),
                     Failed::Policy => ("policy", None, None),
                     Failed::Sweep => ("sweep", None, None),
+                    Failed::Account => ("account", None, None),
                 };
                 json!({
                     "failed": failed,
@@ -514,6 +524,14 @@ fn indented(items: impl IntoIterator<Item: fmt::Display>) -> String {
         let _ = writeln!(lines, "    {item}");
         lines
     })
+}
+
+/// The settings of a policy, one a line; `instead` where there was none.
+fn settings(previous: &EffectivePolicy, instead: &str) -> String {
+    match previous.custom() {
+        Some(policy) => indented(undo::settings(policy).iter().map(|(name, value)| format!("{name} {value}"))),
+        None => indented([instead]),
+    }
 }
 
 fn changes_age(changes: &[Change]) -> bool {

@@ -25,6 +25,7 @@ struct World {
     tags_unread: bool,
     changes: Vec<Change>,
     withheld: Vec<Withheld>,
+    previous: EffectivePolicy,
     held: usize,
     partition: Partition,
 }
@@ -60,6 +61,7 @@ impl Default for World {
             tags_unread: true,
             changes: strengthening.changes,
             withheld: strengthening.withheld,
+            previous: EffectivePolicy::Custom(policy),
             held: 37,
             partition: Partition::Aws,
         }
@@ -103,12 +105,14 @@ impl World {
             finding_id,
             changes: &self.changes,
             withheld: &self.withheld,
+            previous: &self.previous,
         }));
         let failures = [
             Failed::Reset { user_name, secret_arn: Some(secret_arn), forced: self.forced },
             Failed::Reset { user_name, secret_arn: None, forced: self.forced },
             Failed::Policy,
             Failed::Sweep,
+            Failed::Account,
         ];
         for failed in failures {
             look(Notification::RemediationFailed(RemediationFailed {
@@ -242,7 +246,7 @@ fn the_document_for_programs_has_the_fields_that_apply_and_no_others() {
             &["user_name", "password_age_days", "max_password_age_days", "due_at", "sign_in_url"],
         ),
         (Kind::SweepHeld, &["max_resets", "user_count", "users", "tags_unread", "approval"]),
-        (Kind::PolicyStrengthened, &["changes", "withheld"]),
+        (Kind::PolicyStrengthened, &["changes", "withheld", "previous", "undo"]),
         (Kind::RemediationFailed, &["failed", "user_name", "secret_arn", "reason"]),
     ];
     for (kind, specific) in table {
@@ -520,6 +524,64 @@ fn a_stricter_policy_is_told_as_before_and_after_and_with_what_was_withheld() {
 }
 
 #[test]
+fn a_stricter_policy_is_told_with_what_it_was_and_the_command_that_restores_it() {
+    let command = "aws iam update-account-password-policy --minimum-password-length 8 --no-require-symbols \
+        --require-numbers --require-uppercase-characters --require-lowercase-characters \
+        --allow-users-to-change-password --hard-expiry";
+    let without = "aws iam delete-account-password-policy";
+    for (language, facts, none) in [
+        (
+            Language::En,
+            [
+                "credentials of the account 123456789012",
+                "The control then fails again",
+                "PASSWORD_POLICY is set to report",
+            ],
+            "no policy of its own",
+        ),
+        (
+            Language::Ja,
+            ["アカウント 123456789012 の認証情報", "コントロールは再び失敗", "PASSWORD_POLICY を report に設定"],
+            "独自のポリシーはなく",
+        ),
+    ] {
+        let read = World::default().message(Kind::PolicyStrengthened, &wording(language));
+        for fact in facts.into_iter().chain(["    MinimumPasswordLength 8\n", "    HardExpiry true\n"]) {
+            assert!(read.email.contains(fact), "{fact}\n{}", read.email);
+        }
+        assert!(read.email.contains(&format!("\n    {command}\n")), "{}", read.email);
+        assert_eq!(read.default["undo"], command);
+        assert_eq!(read.default["previous"]["MinimumPasswordLength"], 8);
+
+        let default = World { previous: EffectivePolicy::AwsDefault, ..World::default() };
+        let read = default.message(Kind::PolicyStrengthened, &wording(language));
+        check(&read, language);
+        assert!(read.email.contains(none) && read.email.contains(&format!("\n    {without}\n")), "{}", read.email);
+        assert_eq!(read.default["undo"], without);
+        assert!(!keys(&read.default).contains("previous"));
+    }
+}
+
+#[test]
+fn an_account_out_of_reach_is_to_be_given_the_role_or_left_out() {
+    for (language, facts) in [
+        (Language::En, ["passed over", "give it the member role", "once a day"]),
+        (Language::Ja, ["処理されず", "メンバーロールを作成", "1 日に 1 回"]),
+    ] {
+        World::default().each(|notification| {
+            let Notification::RemediationFailed(RemediationFailed { failed: Failed::Account, .. }) = notification
+            else {
+                return;
+            };
+            let read = Read::from(&notification.message(&wording(language)));
+            for fact in facts.into_iter().chain(["MEMBER_ROLE_NAME", "*,!123456789012"]) {
+                assert!(read.email.contains(fact), "{fact}\n{}", read.email);
+            }
+        });
+    }
+}
+
+#[test]
 fn that_an_age_counts_at_once_is_said_only_if_it_was_changed() {
     let asked = Requirement { max_age_days: Some(90), ..Requirement::default() };
     let with_age = World { changes: merge(None, &asked).changes, ..World::default() };
@@ -552,6 +614,7 @@ fn a_failure_says_what_failed_why_and_what_to_do() {
                     secret_arn.is_some(),
                 ),
                 Failed::Policy => ("policy", "", false),
+                Failed::Account => ("account", r#"'{"action":"sweep","account_id":"123456789012"}'"#, false),
                 Failed::Sweep => ("sweep", r#"'{"action":"sweep","account_id":"123456789012"}'"#, false),
             };
             assert_eq!(read.default["failed"], failed);

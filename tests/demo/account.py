@@ -82,6 +82,14 @@ def environment(account_id: str = ACCOUNT_ID) -> dict[str, str]:
     return {"NOTIFICATION_TOPIC_ARN": f"arn:aws:sns:us-east-1:{account_id}:{TOPIC}", "LEDGER_TABLE": TABLE}
 
 
+def assumed(event: Path) -> dict[str, str]:
+    """What a sample event takes besides, as events/expected.json says."""
+    if event.resolve().parent != EVENTS:
+        return {}
+    expected = json.loads((EVENTS / "expected.json").read_text()).get(event.name, {})
+    return {"TRUSTED_PRODUCTS": expected["trusted"]} if "trusted" in expected else {}
+
+
 def sample(name: str, account_id: str = ACCOUNT_ID) -> Any:
     """An event of events/, as if it had happened in that account."""
     return json.loads((EVENTS / name).read_text().replace(ACCOUNT_ID, account_id))

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import signal
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any, NoReturn
 
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from demo.account import AGES, FUNCTION, environment, fill, find_binary, password_policy  # noqa: E402
+from demo.account import AGES, FUNCTION, assumed, environment, fill, find_binary, password_policy  # noqa: E402
 from demo.terminal import Terminal, show_finding_updates, show_message, show_secrets  # noqa: E402
 from standin.client import Standin  # noqa: E402
 from standin.runtime import FunctionHost, function_host  # noqa: E402
@@ -116,9 +118,12 @@ def main() -> None:
         except (OSError, ValueError) as error:
             parser.error(f"{arguments.event} is no event: {error}")
     binary = find_binary(arguments.binary)
-    with Standin.start() as aws:
+    variables = environment() | (assumed(arguments.event) if arguments.event else {})
+    with Standin.start() as aws, TemporaryDirectory(prefix="binary-") as directory:
         fill(aws)
-        with function_host("emulator", binary, endpoint_url=aws.url, environment=environment()) as function:
+        # No build can write to a file that runs, and `make invoke` builds while `make serve` runs.
+        running = shutil.copy2(binary, directory)
+        with function_host("emulator", running, endpoint_url=aws.url, environment=variables) as function:
             try:
                 is_well = invoke(aws, function, event) if arguments.event else serve(aws, function, binary)
             except KeyboardInterrupt:

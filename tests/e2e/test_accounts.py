@@ -97,25 +97,63 @@ def test_iam7_of_a_member_is_remediated_there_and_nowhere_else(organisation: Org
 def test_an_account_out_of_reach_does_not_stop_the_others(organisation: Organisation, aws: Standin) -> None:
     home, (one, other) = organisation.home, organisation.members
     aws.boto3("iam", account=OTHER).delete_role(RoleName=ROLE)
-    answer = home.failure(organisation.event("password-age-imported", one, other))
-    users = {user["account_id"]: user for user in answer["users"]}
-    assert (users[ONE]["status"], users[OTHER]["status"]) == ("reset", "failed")
-    role = f"arn:aws:iam::{OTHER}:role/{ROLE}"
-    assert f"{role} could not be assumed: sts:AssumeRole failed: AccessDenied" in users[OTHER]["reason"]
+    answer = home.answer(organisation.event("password-age-imported", one, other))
+    assert [finding.get("reason") for finding in answer["findings"]] == [None, "account-out-of-reach"]
+    assert [(user["account_id"], user["status"]) for user in answer["users"]] == [(ONE, "reset")]
     one.assert_reset()
     other.assert_untouched()
+    assert other.calls() == []
+    (message,) = aws.messages(account_id=OTHER)
+    assert message["attributes"] == {"audience": "operator", "kind": "remediation-failed", "account_id": OTHER}
+    assert f"arn:aws:iam::{OTHER}:role/{ROLE} could not be assumed" in message["bodies"]["email"]
 
 
-def test_without_a_role_a_members_finding_fails_by_the_name_of_the_variable(
+def test_the_note_on_a_finding_out_of_reach_causes_one_more_event_and_no_second_note(
+    organisation: Organisation, aws: Standin
+) -> None:
+    home, (_, other) = organisation.home, organisation.members
+    aws.boto3("iam", account=OTHER).delete_role(RoleName=ROLE)
+    event = organisation.event("password-age-imported", other)
+    aws.seed(account_id=HOME, findings=event["detail"]["findings"])
+    hub = aws.boto3("securityhub", account=HOME)
+    for _ in range(3):
+        answer = home.answer(event)
+        assert answer["findings"][0]["reason"] == "account-out-of-reach"
+        # As Security Hub has it by now, and sends it out again.
+        event["detail"]["findings"] = hub.get_findings()["Findings"]
+        (finding,) = event["detail"]["findings"]
+        assert finding["Workflow"]["Status"] == "NEW" and OTHER in finding["Note"]["Text"]
+    assert [set(update["changes"]) for update in home.finding_updates()] == [{"Note"}]
+    assert len(aws.messages(account_id=OTHER)) == 1
+
+
+def test_without_a_role_a_members_finding_is_passed_over_and_a_person_hears_why(
     world: Callable[..., World], aws: Standin
 ) -> None:
     organisation = Organisation(world, {})
+    member = organisation.members[0]
     for name in ("password-age-imported", "iam7-imported"):
-        answer = organisation.home.failure(organisation.event(name, organisation.members[0]))
-        failed = [*answer["users"], *answer["policies"]]
-        assert failed and all(part["status"] == "failed" for part in failed)
-        assert all("MEMBER_ROLE_NAME is not set" in part["reason"] for part in failed)
-    assert aws.calls() == [], "nothing was tried in any account"
+        answer = organisation.home.answer(organisation.event(name, member))
+        assert answer["findings"][0]["reason"] == "account-out-of-reach"
+        assert answer["users"] == answer["policies"] == []
+    assert {call["account_id"] for call in aws.calls()} == {HOME}, "nothing was tried in any account"
+    answer = organisation.home.failure({"action": "sweep", "account_id": ONE})
+    assert "MEMBER_ROLE_NAME is not set" in only_user(answer)["reason"]
+
+
+def test_an_account_that_is_not_enabled_is_left_alone(world: Callable[..., World], aws: Standin) -> None:
+    organisation = Organisation(world, {"MEMBER_ROLE_NAME": ROLE, "ACCOUNTS": f"*,!{OTHER}"})
+    one, other = organisation.members
+    answer = organisation.home.answer(organisation.event("password-age-imported", one, other))
+    assert [finding.get("reason") for finding in answer["findings"]] == [None, "account-not-enabled"]
+    one.assert_reset()
+    other.assert_untouched()
+    error = organisation.home.deliver({"action": "reset", "user_name": "alice", "account_id": OTHER}).error
+    assert error["errorType"] == "UnsupportedEvent"
+    assert error["errorMessage"] == f"expected an account that ACCOUNTS names, found account {OTHER}"
+    assert other.calls() == []
+    assumed = [call["params"]["RoleArn"] for call in aws.calls("AssumeRole")]
+    assert assumed == [f"arn:aws:iam::{ONE}:role/{ROLE}"]
 
 
 def test_one_session_serves_many_users_and_deliveries(organisation: Organisation, aws: Standin) -> None:

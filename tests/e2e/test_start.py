@@ -22,6 +22,7 @@ REQUIRED = {"NOTIFICATION_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:passwo
         ("LEDGER_TABLE", None, "LEDGER_TABLE is not set"),
         ("LEDGER_TABLE", "", "LEDGER_TABLE is not set"),
         ("LEDGER_TABLE", "my ledger", "LEDGER_TABLE is `my ledger`, which is not allowed"),
+        ("ACCOUNTS", "!111122223333", "ACCOUNTS is `!111122223333`, which is not allowed"),
         ("MODE", "dryrun", "MODE is `dryrun`, which is not allowed"),
         ("RUST_LOG", "loud=very", "RUST_LOG is `loud=very`, which is not allowed"),
     ],

@@ -1,6 +1,7 @@
 //! The handler against an AWS that can fail in every way.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod accounts;
 mod crashes;
 mod grace;
 mod leaks;

@@ -146,6 +146,34 @@ async fn one_reset_takes_few_round_trips_one_after_another() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_user_who_is_being_changed_elsewhere_is_waited_for_some_seconds() {
+    let world = World::new();
+    world.state().unmodifiable = 5;
+    let start = Instant::now();
+    let answer = world.deliver(&sample("password-age-imported")).await.unwrap().unwrap();
+    assert_eq!(only_user(&answer)["status"], "reset");
+    assert!(start.elapsed() < Duration::from_secs(25), "one call may take no longer");
+    world.assert_reset("alice", "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_who_stays_unmodifiable_is_left_to_a_redelivery() {
+    let world = World::new();
+    world.state().unmodifiable = usize::MAX;
+    let start = Instant::now();
+    let error = world.deliver(&sample("password-age-imported")).await.unwrap().unwrap_err();
+    let answer: Value = serde_json::from_str(&error.error_message).unwrap();
+    let reason = only_user(&answer)["reason"].as_str().unwrap();
+    assert!(reason.contains("EntityTemporarilyUnmodifiable"), "{reason}");
+    let waited = start.elapsed();
+    assert!((Duration::from_secs(1)..Duration::from_secs(30)).contains(&waited), "it took {waited:?}");
+    world.state().unmodifiable = 0;
+    world.let_pass(Duration::from_mins(1));
+    world.deliver(&sample("password-age-imported")).await.unwrap().unwrap();
+    world.assert_reset("alice", "");
+}
+
+#[tokio::test(start_paused = true)]
 async fn users_who_are_none_of_our_business_are_left_alone() {
     type Prepare = fn(&World);
     type Variables = &'static [(&'static str, &'static str)];

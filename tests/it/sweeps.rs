@@ -55,7 +55,30 @@ async fn a_weak_policy_is_strengthened_and_the_finding_resolved() {
         "RequireUppercaseCharacters false -> true",
         "RequireLowercaseCharacters false -> true",
     ];
-    assert_eq!(answer["policies"], json!([{"account_id": ACCOUNT, "status": "strengthened", "changes": changes}]));
+    let previous = json!({
+        "MinimumPasswordLength": 6,
+        "RequireSymbols": false,
+        "RequireNumbers": false,
+        "RequireUppercaseCharacters": false,
+        "RequireLowercaseCharacters": false,
+        "AllowUsersToChangePassword": false,
+        "PasswordReusePrevention": 5,
+        "HardExpiry": false,
+    });
+    let undo = "aws iam update-account-password-policy --minimum-password-length 6 --no-require-symbols \
+        --no-require-numbers --no-require-uppercase-characters --no-require-lowercase-characters \
+        --no-allow-users-to-change-password --password-reuse-prevention 5 --no-hard-expiry";
+    assert_eq!(
+        answer["policies"],
+        json!([{
+            "account_id": ACCOUNT,
+            "status": "strengthened",
+            "changes": changes,
+            "previous": previous,
+            "undo": undo,
+        }])
+    );
+    assert!(world.state().messages[0]["Message"].as_str().unwrap().contains(undo));
     let state = world.state();
     let policy = state.policy.as_ref().unwrap();
     assert_eq!((policy.minimum_length, policy.reuse_prevention), (8, 5));
@@ -97,6 +120,50 @@ async fn where_there_was_no_policy_users_may_change_their_passwords_under_the_ne
     world.deliver(&sample("iam7-fsbp-legacy")).await.unwrap().unwrap();
     let state = world.state();
     assert!(state.policy.as_ref().unwrap().allow_change);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_took_several_writes_is_restored_to_what_it_was_before_the_first() {
+    let world = account(&[("alice", 1)]);
+    world.state().policy = None;
+    let event = sample("iam7-fsbp-legacy");
+    let meddle = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        world.state().policy = Some(Policy { minimum_length: 7, ..Policy::default() });
+    };
+    let (answer, ()) = tokio::join!(world.deliver(&event), meddle);
+    let answer = answer.unwrap().unwrap();
+    let policy = &answer["policies"][0];
+    assert_eq!((&policy["status"], &policy["previous"]), (&json!("strengthened"), &Value::Null), "{answer}");
+    assert_eq!(policy["undo"], "aws iam delete-account-password-policy");
+    let state = world.state();
+    assert_eq!(state.calls.iter().filter(|call| *call == "UpdateAccountPasswordPolicy").count(), 2);
+    for message in &state.messages {
+        assert!(message["Message"].as_str().unwrap().contains("aws iam delete-account-password-policy"), "{message}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_of_a_policy_that_was_strengthened_the_answer_says_how_to_undo_it() {
+    for policy in [
+        Policy::default(),
+        Policy {
+            minimum_length: 8,
+            symbols: true,
+            numbers: true,
+            uppercase: true,
+            lowercase: true,
+            ..Policy::default()
+        },
+    ] {
+        let world = account(&[("alice", 1)]);
+        world.state().policy = Some(policy);
+        let app = world.app(World::config(&[("PASSWORD_POLICY", "report")])).await;
+        let answer = world.deliver_to(&app, &sample("iam7-fsbp-legacy")).await.unwrap().unwrap();
+        for field in ["previous", "undo"] {
+            assert!(!answer["policies"][0].as_object().unwrap().contains_key(field), "{answer}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

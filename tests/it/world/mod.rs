@@ -130,6 +130,15 @@ impl Secret {
     }
 }
 
+/// A role in another account.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Role {
+    /// How long it takes to be assumed.
+    pub(crate) takes: Duration,
+    /// What keeps it from being assumed.
+    pub(crate) refusal: Option<Refusal>,
+}
+
 /// A version of a secret.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Version {
@@ -161,6 +170,11 @@ pub(crate) struct State {
     pub(crate) fault: Option<Fault>,
     pub(crate) violations: Vec<String>,
     pub(crate) passwords_set: BTreeSet<String>,
+    /// The roles in other accounts, by account.
+    pub(crate) roles: BTreeMap<String, Role>,
+    /// How many of the next `UpdateLoginProfile` meet a user who is being changed
+    /// elsewhere.
+    pub(crate) unmodifiable: usize,
     /// The user for whom `UpdateLoginProfile` fails.
     pub(crate) fail_for: Option<String>,
     /// Every so many calls, AWS asks to slow down.
@@ -233,6 +247,8 @@ impl World {
             fault: None,
             violations: Vec::new(),
             passwords_set: BTreeSet::new(),
+            roles: BTreeMap::new(),
+            unmodifiable: 0,
             fail_for: None,
             throttle_every: 0,
             resets: 0,
@@ -346,6 +362,11 @@ impl World {
 
     /// A fresh process.
     pub(crate) async fn app(&self, config: Config) -> App {
+        let aws = self.aws(&config).await;
+        App::new(config, aws, Metrics::to(self.clone()))
+    }
+
+    pub(crate) async fn aws(&self, config: &Config) -> Aws {
         let sdk = Aws::sdk_config()
             .region(Region::new(REGION))
             .credentials_provider(Credentials::new("AKIA", "secret", None, None, "test"))
@@ -354,8 +375,7 @@ impl World {
             .time_source(self.clone())
             .load()
             .await;
-        let aws = Aws::new(sdk, &config);
-        App::new(config, aws, Metrics::to(self.clone()))
+        Aws::new(sdk, config)
     }
 
     /// Delivers an event to a fresh process, which a fault may kill.
@@ -452,6 +472,9 @@ impl World {
             tokio::time::sleep(Duration::from_millis(round_trip)).await;
         }
         let call = Call::read(request);
+        if let Some(role) = call.role().and_then(|(account, _)| self.state().roles.get(account).cloned()) {
+            tokio::time::sleep(role.takes).await;
+        }
         self.state().passwords_sent.extend(call.password());
         let (fault, number) = {
             let mut state = self.state();
@@ -580,6 +603,11 @@ impl Call {
         }
     }
 
+    /// The account and the name of the role that is to be assumed.
+    fn role(&self) -> Option<(&str, &str)> {
+        self.query.get("RoleArn")?.strip_prefix("arn:aws:iam::")?.split_once(":role/")
+    }
+
     fn text(&self, key: &str) -> String {
         match self.protocol {
             Protocol::Query => self.query.get(key).cloned().unwrap_or_default(),
@@ -599,7 +627,7 @@ fn response(status: u16, content_type: &str, body: String) -> HttpResponse {
     response
 }
 
-type Refusal = (u16, &'static str);
+pub(crate) type Refusal = (u16, &'static str);
 
 impl State {
     /// Everyone's working password is known to them, or stands labelled.
@@ -622,6 +650,7 @@ impl State {
 
     fn carry_out(&mut self, call: &Call) -> Result<Answer, Refusal> {
         match call.operation.as_str() {
+            "AssumeRole" => self.assume_role(call),
             "GetUser" => self.get_user(call),
             "ListUsers" => Ok(self.list_users()),
             "ListUserTags" => self.list_user_tags(call),
@@ -659,6 +688,20 @@ impl State {
                 Ok(Answer::Json(json!({"ProcessedFindings": [], "UnprocessedFindings": []})))
             }
             other => panic!("the program called {other}, which nobody expected"),
+        }
+    }
+
+    /// AWS does not tell a role that is missing from one that does not trust.
+    fn assume_role(&self, call: &Call) -> Result<Answer, Refusal> {
+        let (account, _) = call.role().unwrap();
+        match self.roles.get(account) {
+            None => Err((403, "AccessDenied")),
+            Some(Role { refusal: Some(refusal), .. }) => Err(*refusal),
+            Some(_) => Ok(Answer::Xml(
+                "<Credentials><AccessKeyId>ASIA</AccessKeyId><SecretAccessKey>secret</SecretAccessKey>\
+                 <SessionToken>token</SessionToken><Expiration>2100-01-01T00:00:00Z</Expiration></Credentials>"
+                    .to_owned(),
+            )),
         }
     }
 
@@ -715,6 +758,10 @@ impl State {
     fn update_login_profile(&mut self, call: &Call) -> Result<Answer, Refusal> {
         let policy = self.policy.clone();
         if self.fail_for.as_ref() == Some(&call.text("UserName")) {
+            return Err((409, "EntityTemporarilyUnmodifiable"));
+        }
+        if self.unmodifiable > 0 {
+            self.unmodifiable -= 1;
             return Err((409, "EntityTemporarilyUnmodifiable"));
         }
         let (_, user) = self.user(call)?;

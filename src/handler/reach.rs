@@ -1,0 +1,106 @@
+//! Accounts that the function cannot get into: their findings are passed over
+//! and stay as they are, and operators hear of it once a day.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::stream::{self, StreamExt};
+use time::OffsetDateTime;
+
+use super::{App, CONCURRENCY, Invocation};
+use crate::answer::{Problem, UserAnswer};
+use crate::aws::{CallError, OutOfReach};
+use crate::event::{Finding, Request, Screened};
+use crate::identity::AccountId;
+use crate::ledger::DailyMessage;
+use crate::notification::{Failed, Notification, RemediationFailed};
+
+/// An account that no retry brings within reach.
+#[derive(Debug)]
+pub(super) struct Unreached {
+    error: OutOfReach,
+    /// What it asked for that was passed over.
+    pub(super) findings: Vec<Finding>,
+}
+
+/// Such accounts.
+pub(super) type UnreachedAccounts = BTreeMap<AccountId, Unreached>;
+
+impl App {
+    /// Which accounts of these findings are out of reach for good. What a person
+    /// asks for is tried all the same: whoever presses a button sees it fail.
+    pub(super) async fn unreached(&self, invocation: &Invocation, request: &Request) -> UnreachedAccounts {
+        let Request::Findings { findings, by_person: false, .. } = request else { return BTreeMap::new() };
+        let wanted = findings.iter().filter_map(|screened| match screened {
+            Screened::Wanted(finding) => Some(&finding.account_id),
+            Screened::Ignored(_) => None,
+        });
+        let accounts: BTreeSet<&AccountId> = wanted.collect();
+        let tried = stream::iter(accounts).map(async |id| {
+            let error = self.aws.account(&invocation.home, id).await.err().filter(OutOfReach::is_lasting)?;
+            tracing::warn!(account_id = %id, %error, "the account is out of reach; its findings are passed over");
+            Some((id.clone(), Unreached { error, findings: Vec::new() }))
+        });
+        tried.buffer_unordered(CONCURRENCY).filter_map(std::future::ready).collect().await
+    }
+
+    /// Leaves a note on what was passed over, and tells operators. Answers for
+    /// the accounts of which they could not be told.
+    pub(super) async fn report_unreached(
+        &self,
+        invocation: &Invocation,
+        accounts: &UnreachedAccounts,
+    ) -> Vec<UserAnswer> {
+        let now = OffsetDateTime::now_utc();
+        let findings =
+            accounts.values().flat_map(|account| account.findings.iter().map(move |it| (it, &account.error)));
+        let notes = stream::iter(findings).for_each_concurrent(CONCURRENCY, async |(finding, error)| {
+            if let Err(problem) = self.note_unreached(finding, error).await {
+                tracing::warn!(finding_id = finding.id, error = %problem, "the finding carries no note");
+            }
+        });
+        let told = stream::iter(accounts).map(async |(id, account)| {
+            let error = self.tell_of_unreached(invocation, id, account, now).await.err()?;
+            Some(UserAnswer::of_everyone(id.clone(), Problem::Untold { what: "the account is out of reach", error }))
+        });
+        let told = told.buffered(CONCURRENCY).filter_map(std::future::ready).collect();
+        tokio::join!(notes, told).1
+    }
+
+    async fn note_unreached(&self, finding: &Finding, error: &OutOfReach) -> Result<(), CallError> {
+        // What AWS said of this one try is left out.
+        let why = match error {
+            OutOfReach::NoMemberRole(_) => "MEMBER_ROLE_NAME is not set".to_owned(),
+            OutOfReach::NotAssumed { role, .. } => format!("the role {role} is missing or does not trust the function"),
+        };
+        let note = format!("account {} is out of reach, as {why}.", finding.account_id);
+        let recorded = self.note_waiting(finding, "Nothing was done:", &note).await?;
+        tracing::info!(finding_id = finding.id, ?recorded, "noted that the account is out of reach");
+        Ok(())
+    }
+
+    async fn tell_of_unreached(
+        &self,
+        invocation: &Invocation,
+        account_id: &AccountId,
+        account: &Unreached,
+        now: OffsetDateTime,
+    ) -> Result<(), CallError> {
+        let message = DailyMessage { kind: "account-out-of-reach", account_id: account_id.clone() };
+        if !self.aws.ledger().take_turn(&message, now).await? {
+            return Ok(());
+        }
+        self.publish(Notification::RemediationFailed(RemediationFailed {
+            account_id,
+            failed: Failed::Account,
+            reason: &account.error.to_string(),
+            finding_id: account.findings.first().map(|finding| finding.id.as_str()),
+            request_id: Some(&invocation.request_id),
+            function_arn: &invocation.function_arn,
+        }))
+        .await?;
+        if let Err(error) = self.aws.ledger().told(&message, now).await {
+            tracing::warn!(%account_id, %error, "operators may be told again");
+        }
+        Ok(())
+    }
+}

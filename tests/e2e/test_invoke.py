@@ -1,0 +1,33 @@
+"""`make serve` and `make invoke`, side by side."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from demo.account import ROOT
+
+
+@pytest.fixture
+def served(binary: Path, tmp_path: Path) -> Iterator[Path]:
+    """A binary that `make serve` runs."""
+    built = Path(shutil.copy2(binary, tmp_path / "bootstrap"))
+    command = [sys.executable, ROOT / "tests/demo/invoke.py", "--binary", built, "--serve"]
+    variables = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    serving = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True)
+    assert any("is ready" in line for line in serving.stdout)
+    yield built
+    serving.send_signal(signal.SIGINT)
+    serving.communicate()
+    assert serving.returncode == 0
+
+
+def test_a_build_can_write_the_binary_while_it_is_served(served: Path) -> None:
+    with served.open("r+b"):
+        pass
