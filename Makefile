@@ -115,9 +115,9 @@ lint: $(INFRA_READY) $(CHECKOV_READY) ## Format, lints, documentation, dependenc
 	cargo shear
 	$(BIN)/ruff check tests infra
 	$(BIN)/ruff format --check tests infra
-	$(BIN)/cfn-lint --regions us-east-1 cn-north-1 us-gov-west-1 --template infra/template.yaml infra/member-role.yaml
+	$(BIN)/cfn-lint --regions us-east-1 cn-north-1 us-gov-west-1 --template infra/template.yaml infra/member-role.yaml infra/automation-rule.yaml
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint --template infra/template.yaml
-	.venv-checkov/bin/checkov --quiet --compact --skip-download --framework cloudformation --file infra/template.yaml infra/member-role.yaml
+	.venv-checkov/bin/checkov --quiet --compact --skip-download --framework cloudformation --file infra/template.yaml infra/member-role.yaml infra/automation-rule.yaml
 
 .PHONY: deploy
 deploy: build $(INFRA_READY) ## The stack in your AWS account; SET="NAME=VALUE …" gives parameters
@@ -135,6 +135,18 @@ invoke-remote: $(INFRA_READY) ## One event through the deployed function: make i
 .PHONY: logs
 logs: $(INFRA_READY) ## The deployed function's log of the last hour
 	$(BIN)/python infra/deploy.py logs
+
+.PHONY: redrive
+redrive: $(INFRA_READY) ## Dead letters shown, sent to the function again, and deleted if that succeeded; YES=1
+	$(BIN)/python infra/redrive.py $(SURE)
+
+.PHONY: stop
+stop: $(INFRA_READY) ## Everything stopped at once, until make start: infra/RUNBOOK.md
+	$(BIN)/python infra/emergency.py stop
+
+.PHONY: start
+start: $(INFRA_READY) ## Takes make stop back
+	$(BIN)/python infra/emergency.py start
 
 .PHONY: subscribe
 subscribe: $(INFRA_READY) ## A user's address for their messages: make subscribe USER=alice EMAIL=alice@example.com
