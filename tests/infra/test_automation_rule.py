@@ -19,7 +19,6 @@ TAGS = {"managed-by": "iam-password-remediator", "iam-user": "alice", "account-i
 CONTROLS = ["SecretsManager.1", "SecretsManager.3", "SecretsManager.4"]
 CONFIG_RULES = [
     "secretsmanager-rotation-enabled-check",
-    "secretsmanager-scheduled-rotation-success-check",
     "secretsmanager-secret-unused",
     "secretsmanager-secret-periodic-rotation",
 ]
@@ -103,6 +102,7 @@ def test_what_asks_to_rotate_or_delete_one_of_our_secrets_is_suppressed(found: d
         of_config(CONFIG_RULES[0], OURS, {}),
         # Another matter: a rotation that failed, another rule, another product that uses a rule's name.
         of_control("SecretsManager.2"),
+        of_config("secretsmanager-scheduled-rotation-success-check"),
         of_config("secretsmanager-using-cmk"),
         of_config(CONFIG_RULES[0]) | {"ProductArn": "arn:aws:securityhub:us-east-1::product/prowler/prowler"},
         # Over, or a person's already.
