@@ -58,6 +58,16 @@ def test_every_target_and_output_and_parameter_is_there() -> None:
     assert parameters <= template["Parameters"].keys()
 
 
+def test_reasons_are_worded_as_the_program_words_them() -> None:
+    program = "".join(path.read_text() for path in (ROOT / "src").rglob("*.rs"))
+    rows = re.findall(r"^\| (.*?) \|", sections(2, RUNBOOK)["What failed, and what to do"], re.MULTILINE)
+    reasons = [reason for row in rows for reason in re.findall(r"`([^`]+ [^`]+)`", row)]
+    assert len(reasons) > 3
+    for reason in reasons:
+        for part in reason.split("…"):
+            assert part.strip() in program, reason
+
+
 def test_every_link_leads_somewhere() -> None:
     def anchors(text: str) -> set[str]:
         headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
