@@ -107,6 +107,15 @@ def test_moto_gives_the_role_the_policies_that_the_simulator_is_asked_about(main
         assert stored(created["FunctionRole"], name) == expected[name], name
 
 
+def test_the_function_role_and_the_readers_policy_are_what_the_simulator_is_asked_about(main: Deployed) -> None:
+    stack, created = main
+    iam = boto3.client("iam")
+    assert iam.get_role(RoleName=created["FunctionRole"])["Role"]["Arn"] == stack.attribute("FunctionRole", "Arn")
+    version = iam.get_policy_version(PolicyArn=created["ReadOwnPassword"], VersionId="v1")["PolicyVersion"]
+    # `${aws:username}` is IAM's to fill in, not CloudFormation's.
+    assert version["Document"] == stack.properties("ReadOwnPassword")["PolicyDocument"]
+
+
 def test_the_member_role_is_deployed_to_another_account() -> None:
     place = PLACES["aws"]
     asked = MEMBER_ASKED | {"SecretKmsKeyArn": EVERYTHING["SecretKmsKeyArn"]}
