@@ -211,19 +211,21 @@ def declared(template: str) -> dict[str, dict[str, Any]]:
 class Package:
     """What infra/package.py wrote, complete and unharmed: it answers to its own sums."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, origin: Path) -> None:
         if not (directory / SUMS).is_file():
-            raise Problem(f"{directory} is no package: it has no {SUMS}. `make package` writes one to dist")
-        sums = dict(reversed(line.split(maxsplit=1)) for line in (directory / SUMS).read_text().splitlines())
+            raise Problem(f"{origin} is no package: it has no {SUMS}. `make package` writes one to dist")
+        sums = {name: digest for digest, name in re.findall(r"(\S+)  (\S+)\n", (directory / SUMS).read_text())}
         for name, expected in sums.items():
             file = directory / Path(name).name
             if not file.is_file():
-                raise Problem(f"{file} is missing, though {SUMS} names it")
+                raise Problem(f"{origin}: {name} is missing, though {SUMS} names it")
             found = hashlib.sha256(file.read_bytes()).hexdigest()
             if found != expected:
-                raise Problem(f"{file} is not what was packed: its SHA-256 is {found}, {SUMS} says {expected}")
+                raise Problem(
+                    f"{origin}: {name} is not what was packed: its SHA-256 is {found}, {SUMS} says {expected}"
+                )
         if "template.yaml" not in sums:
-            raise Problem(f"{directory} is no package: {SUMS} names no template.yaml")
+            raise Problem(f"{origin} is no package: {SUMS} names no template.yaml")
         self.template = directory / "template.yaml"
         self.parameters = declared(self.template.read_text())
         self._archives = {
@@ -248,7 +250,7 @@ class Package:
 def opened(path: Path) -> Iterator[Package]:
     """A package in a directory, or in an archive of one."""
     if path.is_dir():
-        yield Package(path)
+        yield Package(path, path)
         return
     with tempfile.TemporaryDirectory() as temporary:
         # A package is flat, so only the last part of a name counts: nothing is written elsewhere.
@@ -265,9 +267,7 @@ def opened(path: Path) -> Iterator[Package]:
                         (into / Path(member.name).name).write_bytes(content.read())
         else:
             raise Problem(f"{path} is neither a directory nor a zip or tar archive")
-        if not (into / SUMS).is_file():
-            raise Problem(f"{path} is no package: it has no {SUMS}. `make package` writes one to dist")
-        yield Package(into)
+        yield Package(into, path)
 
 
 # Deploying -----------------------------------------------------------------------------------------------------------

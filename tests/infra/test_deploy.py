@@ -539,12 +539,14 @@ def test_a_package_that_is_not_as_it_was_packed_is_not_deployed(world: World, na
 
 
 def test_what_is_no_package_is_said_to_be_none(world: World, tmp_path: Path) -> None:
+    assert not (tmp_path / "SHA256SUMS").exists()
     for path in (tmp_path, *world.package.glob("*.zip")):
         assert f"{path} is no package: it has no SHA256SUMS" in world.fails("deploy", "--yes", "--package", str(path))
     for path in (tmp_path / "nowhere", world.package / "template.yaml"):
         assert "neither a directory nor a zip or tar archive" in world.fails("deploy", "--yes", "--package", str(path))
-    (world.package / "SHA256SUMS").write_text("")
-    assert "names no template.yaml" in world.fails("deploy", "--yes", *ASKED)
+    for sums in ("", "\n", "nonsense\n"):
+        (world.package / "SHA256SUMS").write_text(sums)
+        assert "names no template.yaml" in world.fails("deploy", "--yes", *ASKED)
 
 
 # The custom action ---------------------------------------------------------------------------------------------------
