@@ -9,6 +9,11 @@ ARCH ?= $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64)
 PYTHON ?= python3
 # The binary that the end-to-end tests run.
 BINARY ?= target/debug/iam-password-remediator
+# These two count on the command line only, not in the environment. A package to deploy instead of what is built here:
+# the directory that `make package` wrote, or an archive of it.
+PACKAGE :=
+# 1 where nobody is there to be asked.
+YES :=
 
 NAME := iam-password-remediator
 BOOTSTRAP := target/lambda/$(NAME)/bootstrap
@@ -18,6 +23,8 @@ READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Findings of property tests are printed, not written beside the sources.
 export PROPTEST_DISABLE_FAILURE_PERSISTENCE := 1
+# As it was typed: make would take a dollar sign in a value for one of its own.
+export override SET := $(value SET)
 
 .PHONY: help
 help: ## This list
@@ -47,9 +54,16 @@ $(CHECKOV_READY): infra/requirements-checkov.txt
 	.venv-checkov/bin/python $(PIP) --requirement infra/requirements-checkov.txt
 	touch $@
 
+# Panics name the files of crates. They get the same names wherever cargo keeps them, or each home would make another
+# binary.
 .PHONY: build
 build: $(READY) ## The deployable binary, target/lambda/iam-password-remediator/bootstrap
-	cargo lambda build --release --locked $(if $(filter arm64,$(ARCH)),--arm64,--x86-64)
+	cargo lambda build --release --locked $(if $(filter arm64,$(ARCH)),--arm64,--x86-64) \
+		--config "build.rustflags=['--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=/cargo']"
+
+.PHONY: package
+package: build $(INFRA_READY) ## dist/: what deploys the stack without a Rust toolchain; make package ARCH=arm64
+	$(BIN)/python infra/package.py dist
 
 .PHONY: demo
 demo: build ## The main job, shown on a local stand-in for AWS
@@ -115,17 +129,21 @@ lint: $(INFRA_READY) $(CHECKOV_READY) ## Format, lints, documentation, dependenc
 	cargo shear
 	$(BIN)/ruff check tests infra
 	$(BIN)/ruff format --check tests infra
-	$(BIN)/cfn-lint --regions us-east-1 cn-north-1 us-gov-west-1 --template infra/template.yaml infra/member-role.yaml
+	$(BIN)/cfn-lint --regions us-east-1 cn-north-1 us-gov-west-1 --template infra/template.yaml infra/member-role.yaml infra/automation-rule.yaml
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(BIN)/sam validate --lint --template infra/template.yaml
-	.venv-checkov/bin/checkov --quiet --compact --skip-download --framework cloudformation --file infra/template.yaml infra/member-role.yaml
+	.venv-checkov/bin/checkov --quiet --compact --skip-download --framework cloudformation --file infra/template.yaml infra/member-role.yaml infra/automation-rule.yaml
+
+SURE = $(if $(filter 1 y yes true,$(YES)),--yes)
+PACKAGED = $(or $(PACKAGE),target/package)
 
 .PHONY: deploy
-deploy: build $(INFRA_READY) ## The stack in your AWS account; SET="NAME=VALUE …" gives parameters
-	$(BIN)/python infra/deploy.py deploy $(foreach pair,$(SET),--set "$(pair)")
+deploy: $(if $(PACKAGE),,build) $(INFRA_READY) ## The stack in your AWS account; SET='NAME=VALUE NAME="A VALUE"', PACKAGE=dist, YES=1
+	$(if $(PACKAGE),,rm -rf $(PACKAGED) && $(BIN)/python infra/package.py $(PACKAGED) >/dev/null)
+	$(BIN)/python infra/deploy.py deploy --package "$(PACKAGED)" --set-all "$$SET" $(SURE)
 
 .PHONY: delete
-delete: $(INFRA_READY) ## Takes the stack away again
-	$(BIN)/python infra/deploy.py delete
+delete: $(INFRA_READY) ## Takes the stack away again; YES=1
+	$(BIN)/python infra/deploy.py delete $(SURE)
 
 .PHONY: invoke-remote
 invoke-remote: $(INFRA_READY) ## One event through the deployed function: make invoke-remote EVENT=events/x.json
@@ -135,6 +153,18 @@ invoke-remote: $(INFRA_READY) ## One event through the deployed function: make i
 .PHONY: logs
 logs: $(INFRA_READY) ## The deployed function's log of the last hour
 	$(BIN)/python infra/deploy.py logs
+
+.PHONY: redrive
+redrive: $(INFRA_READY) ## Dead letters shown, sent to the function again, and deleted if that succeeded; YES=1
+	$(BIN)/python infra/redrive.py $(SURE)
+
+.PHONY: stop
+stop: $(INFRA_READY) ## Everything stopped at once, until make start: infra/RUNBOOK.md
+	$(BIN)/python infra/emergency.py stop
+
+.PHONY: start
+start: $(INFRA_READY) ## Takes make stop back
+	$(BIN)/python infra/emergency.py start
 
 .PHONY: subscribe
 subscribe: $(INFRA_READY) ## A user's address for their messages: make subscribe USER=alice EMAIL=alice@example.com
@@ -157,4 +187,4 @@ fmt: $(READY) ## Formats everything
 
 .PHONY: clean
 clean: ## Removes all that was built or installed here
-	rm -rf target $(VENV) .venv-checkov tests/infra/node_modules
+	rm -rf target dist $(VENV) .venv-checkov tests/infra/node_modules

@@ -12,7 +12,7 @@ import json
 import os
 import re
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,11 @@ ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "infra" / "template.yaml"
 MEMBER_ROLE = ROOT / "infra" / "member-role.yaml"
 
+# Properties by which a resource gets a name of its own.
+NAMES = ("RoleName", "DashboardName")
+
 _NO_VALUE = object()
-_VARIABLE = re.compile(r"\$\{(!?)([^}]+)\}")
+VARIABLE = re.compile(r"\$\{(!?)([^}]+)\}")
 
 
 class _Loader(yaml.SafeLoader):
@@ -94,7 +97,6 @@ class Stack:
     place: Place = PLACES["aws"]
     parameters: dict[str, str] = field(default_factory=dict)
     name: str = "passwords"
-    resources: dict[str, dict[str, Any]] = field(init=False)
 
     def __post_init__(self) -> None:
         declared = self.template["Parameters"]
@@ -115,7 +117,11 @@ class Stack:
         }
         self._types = {name: resource["Type"] for name, resource in present.items()}
         self._raw = present
-        self.resources = {name: self.value(resource) for name, resource in present.items()}
+
+    @cached_property
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """Everything that is created."""
+        return {name: self.value(resource) for name, resource in self._raw.items()}
 
     def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
         """The properties of all resources of a type, by logical id."""
@@ -182,7 +188,7 @@ class Stack:
                 return str(own[name])
             return str(self.attribute(*name.split(".", 1)) if "." in name else self.ref(name))
 
-        return _VARIABLE.sub(replace, text)
+        return VARIABLE.sub(replace, text)
 
     def ref(self, name: str) -> Any:
         """What `Ref` gives."""
@@ -209,7 +215,7 @@ class Stack:
     def physical(self, name: str) -> str:
         """The name that a resource gets: its own, or one like those that CloudFormation makes up."""
         properties = self._raw[name].get("Properties", {})
-        for key in ("RoleName", "LogGroupName", "DashboardName"):
+        for key in NAMES:
             if key in properties:
                 return str(self.value(properties[key]))
         return f"{self.name}-{name}-0123456789AB"
@@ -222,11 +228,12 @@ class Stack:
         if attribute != "Arn":
             raise NotImplementedError(f"{kind} {attribute}")
         here = f"{place.region}:{place.account}"
+        path = self.value(self._raw[name].get("Properties", {}).get("Path", "/"))
         forms = {
             "AWS::DynamoDB::Table": f"dynamodb:{here}:table/{physical}",
             "AWS::Events::Rule": f"events:{here}:rule/{physical}",
             "AWS::IAM::ManagedPolicy": f"iam::{place.account}:policy/{physical}",
-            "AWS::IAM::Role": f"iam::{place.account}:role/{physical}",
+            "AWS::IAM::Role": f"iam::{place.account}:role{path}{physical}",
             "AWS::Lambda::Function": f"lambda:{here}:function:{physical}",
             "AWS::Logs::LogGroup": f"logs:{here}:log-group:{physical}:*",
             "AWS::SNS::Topic": f"sns:{here}:{physical}",
@@ -249,7 +256,7 @@ def statements(policy: Any) -> list[dict[str, Any]]:
 # What has no default: any address will do.
 ASKED = {"OperatorEmail": "operator@example.com"}
 MEMBER_ASKED = {
-    "FunctionRoleArn": "arn:aws:iam::123456789012:role/passwords-FunctionRole-0123456789AB",
+    "FunctionRoleArn": "arn:aws:iam::123456789012:role/passwords-us-east-1",
     "OrganizationId": "o-exampleorg1",
 }
 

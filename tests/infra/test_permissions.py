@@ -11,7 +11,7 @@ import pytest
 from e2e.recorder import line
 
 from .cfn import PLACES, ROOT, Place, Stack, document, main_stack, member_stack, statements
-from .simulator import Request, ask, role_policies, session, without_resource
+from .simulator import Request, access_levels, ask, role_policies, session, without_resource
 
 HOME, MEMBER = "123456789012", "210987654321"
 KEY = "arn:{p}:kms:{r}:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -69,6 +69,7 @@ READS: list[Call] = [
     ("iam:GetAccountPasswordPolicy", "*", {}),
     ("iam:GenerateCredentialReport", "*", {}),
     ("iam:GetCredentialReport", "*", {}),
+    ("iam:GetAccountAuthorizationDetails", "*", {}),
     ("secretsmanager:DescribeSecret", NAMED, {}),
     ("secretsmanager:DescribeSecret", SECRET, {}),
     ("secretsmanager:ListSecrets", "*", {}),
@@ -109,7 +110,8 @@ LEDGER_KEYED: list[Call] = [
     ("kms:DescribeKey", LEDGER_KEY, {"kms:ViaService": "dynamodb.{r}.amazonaws.com"}),
 ]
 QUEUEING: list[Call] = [
-    (f"sqs:{name}", "{jobs}", {}) for name in ("SendMessage", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+    (f"sqs:{name}", "{jobs}", {})
+    for name in ("SendMessage", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility")
 ]
 HUB, HUB_V2 = "arn:{p}:securityhub:{r}:{a}:hub/default", "arn:{p}:securityhub:{r}:{a}:hubv2/0123abcd"
 RECORDING: list[Call] = [
@@ -117,6 +119,10 @@ RECORDING: list[Call] = [
     ("securityhub:BatchUpdateFindings", HUB, {"securityhub:ASFFSyntaxPath/Workflow.Status": "RESOLVED"}),
     ("securityhub:BatchUpdateFindings", HUB, {"securityhub:ASFFSyntaxPath/Note.Text": "done"}),
     ("securityhub:BatchUpdateFindings", HUB_V2, {}),
+    # In progress, resolved, and a comment without either.
+    ("securityhub:BatchUpdateFindings", HUB_V2, {"securityhub:OCSFSyntaxPath/StatusId": "2"}),
+    ("securityhub:BatchUpdateFindings", HUB_V2, {"securityhub:OCSFSyntaxPath/StatusId": "4"}),
+    ("securityhub:BatchUpdateFindings", HUB_V2, {"securityhub:OCSFSyntaxPath/Comment": "done"}),
 ]
 ASSUMING: list[Call] = [
     (
@@ -242,6 +248,7 @@ FORBIDDEN: dict[str, Call] = {
     "alarming": ("sns:Publish", "{alarms}", {}),
     "writing to another queue": ("sqs:SendMessage", "arn:{p}:sqs:{r}:{a}:other", {}),
     "reading what was given up": ("sqs:ReceiveMessage", "{dead_letters}", {}),
+    "hiding what was given up": ("sqs:ChangeMessageVisibility", "{dead_letters}", {}),
     "emptying the queue": ("sqs:PurgeQueue", "{jobs}", {}),
     "assuming another role": ("sts:AssumeRole", f"arn:{{p}}:iam::{MEMBER}:role/Admin", ASSUMING[0][2]),
     "assuming a namesake outside of the organisation": (
@@ -258,6 +265,16 @@ FORBIDDEN: dict[str, Call] = {
         "securityhub:BatchUpdateFindings",
         HUB,
         {"securityhub:ASFFSyntaxPath/Workflow.Status": "SUPPRESSED"},
+    ),
+    "suppressing a finding of V2": (
+        "securityhub:BatchUpdateFindings",
+        HUB_V2,
+        {"securityhub:OCSFSyntaxPath/StatusId": "3"},
+    ),
+    "suppressing a finding of V2 on the older hub": (
+        "securityhub:BatchUpdateFindings",
+        HUB,
+        {"securityhub:OCSFSyntaxPath/StatusId": "3"},
     ),
     "importing a finding": ("securityhub:BatchImportFindings", "arn:{p}:securityhub:{r}:{a}:product/{a}/default", {}),
     "switching Security Hub off": ("securityhub:DisableSecurityHub", "arn:{p}:securityhub:{r}:{a}:hub/default", {}),
@@ -379,6 +396,9 @@ def test_neither_role_may_do_anything_else(partition: str) -> None:
         cases = dict(zip(FORBIDDEN, found.values(), strict=True))
         assert allowed(cases) == {}, role
         assert cases["resetting an exempt user"] == "ExplicitlyDenied", "no other policy could allow it"
+        if role == "FunctionRole":
+            suppressing = {decision for case, decision in cases.items() if case.startswith("suppressing")}
+            assert suppressing == {"ExplicitlyDenied"}
 
 
 def test_the_member_role_may_not_do_what_is_the_functions_alone() -> None:
@@ -396,6 +416,7 @@ def test_the_member_role_may_not_do_what_is_the_functions_alone() -> None:
         ({"WorkQueue": "none"}, [("sqs:SendMessage", "arn:{p}:sqs:{r}:{a}:any", {})], [*READS, *WRITES, *TELLING]),
         ({}, [*KEYED, *ASSUMING, *LEDGER_KEYED], [*READS, *WRITES, *TELLING, *QUEUEING, *LOOKING_UP, *NOTING_DOWN]),
         ({"Mode": "dry-run", "LedgerKmsKeyArn": LEDGER_KEY.format(p="aws", r="us-east-1")}, WRITES, LEDGER_KEYED),
+        ({"Mode": "dry-run", "SecretKmsKeyArn": KEY.format(p="aws", r="us-east-1")}, KEYED, READS),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
@@ -413,6 +434,29 @@ def test_the_member_role_leaves_out_what_is_configured_away() -> None:
     assert allowed(decisions(stack, "MemberRole", lost)) == {}
 
 
+# What a dry run may do that is not reading: tell, give up, be traced, and work off jobs. AssumeRole and Decrypt, of the
+# ledger, count as writing with AWS and write nothing. Of all these the member role has none.
+TELLS = {call[0] for call in (*TELLING, *QUEUEING, *ASSUMING, *LEDGER_KEYED)}
+
+
+@pytest.mark.parametrize("partition", PLACES)
+def test_a_dry_run_can_write_nothing_in_any_account(partition: str) -> None:
+    own = main_stack(partition, Mode="dry-run", **everything(partition))
+    writes = [*WRITES, *RECORDING, *NOTING_DOWN, KEYED[0]]
+    for stack, role, tells in ((own, "FunctionRole", TELLS), (member(partition, Mode="dry-run"), "MemberRole", set())):
+        assert allowed(decisions(stack, role, writes)) == {}, role
+        assert denied(decisions(stack, role, [*READS, *(LOOKING_UP if tells else [])])) == {}, role
+        granted = {
+            action
+            for policy in role_policies(stack, role).values()
+            for part in statements(policy)
+            if part["Effect"] == "Allow"
+            for action in _as_list(part["Action"])
+        }
+        levels = dict(zip(sorted(granted - tells), access_levels(sorted(granted - tells)), strict=True))
+        assert set(levels.values()) <= {"Read", "List"}, levels
+
+
 def test_the_exempt_tag_is_the_operators() -> None:
     tag = {"ExemptTagKey": "Team Of", "ExemptTagValue": "break=glass"}
     for stack, role in ((main_stack(**tag), "FunctionRole"), (member(**tag), "MemberRole")):
@@ -425,7 +469,7 @@ def test_the_member_role_is_scoped_as_the_functions_own() -> None:
     own = role_policies(main_stack(**everything("aws")), "FunctionRole")
     theirs = role_policies(member(), "MemberRole")
     here = json.loads(json.dumps(theirs).replace(MEMBER, HOME))
-    only_own = {"RecordOnFinding", "NeverSuppressFinding"}
+    only_own = {"RecordOnFinding", "NeverSuppressFinding", "NeverSuppressFindingV2"}
     for name, policy in here.items():
         assert statements(policy) == [part for part in statements(own[name]) if part.get("Sid") not in only_own], name
     assert own.keys() - here.keys() == {"observe", "tell", "ledger", "work", "organisation"}
@@ -457,15 +501,15 @@ def test_no_action_is_a_wildcard_and_no_resource_is_where_there_could_be_one() -
 # The member role's trust ---------------------------------------------------------------------------------------------
 
 
-def assuming(by: str, account: str = HOME, organization: str = ORGANIZATION) -> Request:
-    stack = member()
+def assuming(by: str, account: str = HOME, organization: str = ORGANIZATION, stack: Stack | None = None) -> Request:
+    stack = stack or member()
     # Whoever asks may assume anything, as far as they are concerned.
     anything = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}}
     return Request(
         action="sts:AssumeRole",
         resource=stack.attribute("MemberRole", "Arn"),
         account=MEMBER,
-        principal=f"arn:aws:sts::{account}:assumed-role/{by}/iam-password-remediator",
+        principal=f"arn:aws:sts::{account}:assumed-role/{by.rpartition('/')[2]}/iam-password-remediator",
         policies={"anything": anything},
         context={"aws:PrincipalArn": f"arn:aws:iam::{account}:role/{by}", "aws:PrincipalOrgID": organization},
         resource_policy=stack.properties("MemberRole")["AssumeRolePolicyDocument"],
@@ -485,6 +529,21 @@ def test_the_member_role_trusts_the_functions_role_in_the_organisation_alone() -
     )
     assert trusted == "Allowed"
     assert "Allowed" not in others
+
+
+@pytest.mark.parametrize("named", [{}, {"FunctionRoleName": "remediator", "RolePath": "/security/teams/"}])
+def test_a_stack_made_anew_keeps_its_members(named: dict[str, str]) -> None:
+    first, second, elsewhere = (
+        Stack(main_stack().template, place, {"OperatorEmail": "a@b", **named})
+        for place in (PLACES["aws"], PLACES["aws"], replace(PLACES["aws"], region="eu-west-1"))
+    )
+    arn = first.attribute("FunctionRole", "Arn")
+    assert arn == second.attribute("FunctionRole", "Arn")
+    role = arn.partition(":role/")[2]
+    assert role == ("security/teams/remediator" if named else "passwords-us-east-1")
+    assert ask([assuming(role, stack=member(FunctionRoleArn=arn))]) == ["Allowed"]
+    # IAM has one set of names for all regions.
+    assert named or elsewhere.attribute("FunctionRole", "Arn") != arn
 
 
 # Reading the secret --------------------------------------------------------------------------------------------------
@@ -523,14 +582,24 @@ def test_a_user_reads_their_own_secret_and_no_other() -> None:
     def by_alice(secret: str, tagged: dict[str, str], operation: str = "GetSecretValue") -> Request:
         return reading("ReadOwnPassword", secret, tagged, "alice", operation)
 
+    def by(user: str, secret: str, tagged: str) -> Request:
+        return reading("ReadOwnPassword", f"iam-console-password/{HOME}/{secret}", tags(tagged), user)
+
     wanted = [
         by_alice(OWN, tags("alice")),
         by_alice(OWN, tags("alice"), "DescribeSecret"),
         by_alice(IN_MEMBER, tags("alice", MEMBER)),
+        # Whose name ends in a hyphen and six characters: src/secret/mod.rs.
+        by("svc-backup", "svc-backup/console", "svc-backup"),
+        by("x+=.@_-y", "x+=.@_-y", "x+=.@_-y"),
     ]
     assert ask(wanted) == ["Allowed"] * len(wanted)
     unwanted = {
         "another's": by_alice(OTHERS, tags("bob")),
+        "another's, tagged anew": by_alice(OTHERS, tags("alice")),
+        "another's, whose name goes on": by("svc", "svc-backup/console", "svc"),
+        "another's, whose name goes on, as it must not be": by("svc", "svc-backup", "svc"),
+        "that of a name with a comma": by("doe,john", "doe/2Cjohn", "doe/2Cjohn"),
         "that of someone called almost alike": by_alice(OWN, tags("Alice")),
         "one of another account": by_alice(OWN, tags("alice", MEMBER)),
         "a member's, tagged for home": by_alice(IN_MEMBER, tags("alice", HOME)),
@@ -545,6 +614,21 @@ def test_a_user_reads_their_own_secret_and_no_other() -> None:
         "moving labels": by_alice(OWN, tags("alice"), "UpdateSecretVersionStage"),
     }
     assert allowed(dict(zip(unwanted, ask(list(unwanted.values())), strict=True))) == {}
+
+
+def test_tagging_rights_alone_read_nobodys_secret() -> None:
+    """alice makes the tags of bob's secret her own, which she may, and is none the wiser."""
+    anything = {"Effect": "Allow", "Action": "secretsmanager:TagResource", "Resource": "*"}
+    tagging = {"tagging": {"Version": "2012-10-17", "Statement": anything}}
+    retag, read, own = (
+        reading("ReadOwnPassword", OTHERS, tags("bob"), "alice", "TagResource"),
+        reading("ReadOwnPassword", OTHERS, tags("alice"), "alice"),
+        reading("ReadOwnPassword", OWN, tags("alice"), "alice"),
+    )
+    retag.context |= {"aws:RequestTag/iam-user": "alice", "aws:TagKeys": ["iam-user"]}
+    for request_ in (retag, read, own):
+        request_.policies |= tagging
+    assert ask([retag, read, own]) == ["Allowed", "ImplicitlyDenied", "Allowed"]
 
 
 def test_the_help_desk_reads_all_below_the_prefix_and_writes_nothing() -> None:
@@ -578,6 +662,8 @@ def recorded_context(action: str, params: dict[str, Any]) -> Context:
             return found | {"aws:TagKeys": [tag["Key"] for tag in params["Tags"]]}
         case "securityhub:BatchUpdateFindings" if "Workflow" in params:
             return {"securityhub:ASFFSyntaxPath/Workflow.Status": params["Workflow"]["Status"]}
+        case "securityhub:BatchUpdateFindings" if "StatusId" in params:
+            return {"securityhub:OCSFSyntaxPath/StatusId": str(params["StatusId"])}
         case "sts:AssumeRole":
             return ASSUMING[0][2]
     return {}

@@ -10,7 +10,7 @@ import pytest
 from cfnlint.helpers import REGIONS
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-from .cfn import MEMBER_ROLE, PLACES, ROOT, TEMPLATE, Stack, document, load, main_stack, statements
+from .cfn import MEMBER_ROLE, PLACES, ROOT, TEMPLATE, Stack, document, load, main_stack, member_stack, statements
 
 CONFIG = (ROOT / "src" / "config.rs").read_text().partition("#[cfg(test)]")[0]
 TELEMETRY = (ROOT / "src" / "telemetry.rs").read_text()
@@ -33,6 +33,13 @@ def parameter(variable: str) -> str:
 VARIABLES = sorted(set(re.findall(r'env\s*\.\s*\w+\(\s*"([A-Z_]+)"', CONFIG)))
 CHOICES = re.findall(r'\.choice\(\s*"([A-Z_]+)",\s*&\[(.*?)\]\s*,?\s*\)', CONFIG, re.DOTALL)
 NUMBERS = re.findall(r'\.number\("([A-Z_]+)", (\d+), (\d+), (\d+)\)', CONFIG)
+
+
+# The namespace, and the dimension of src/telemetry.rs, whose value is the program's name.
+OWN_METRICS = (
+    re.findall(r'NAMESPACE: &str = "(\w+)"', TELEMETRY)[0],
+    re.findall(r'"Dimensions": \[\["(\w+)"', TELEMETRY)[0],
+)
 
 
 def variables(**parameters: str) -> dict[str, str]:
@@ -82,6 +89,7 @@ def test_the_other_defaults_are_the_contracts() -> None:
         "*password*older*",
     ]
     assert found["RUST_LOG"] == "info"
+    assert found["ACCOUNTS"] == "*"
     for variable in ("EXEMPT_USERS", "SECRET_KMS_KEY_ID", "TRUSTED_PRODUCTS", "MEMBER_ROLE_NAME", "SUPPORT_CONTACT"):
         assert found[variable] == "", variable
     stack = main_stack()
@@ -92,16 +100,25 @@ def test_the_other_defaults_are_the_contracts() -> None:
 
 
 def test_lists_reach_the_function_as_it_reads_them() -> None:
-    found = variables(PasswordAgeFindings="*password-age*, *kennwort*", TrustedProducts="a,b")
+    found = variables(
+        PasswordAgeFindings="*password-age*, *kennwort*", TrustedProducts="a,b", Accounts="*, !111122223333"
+    )
     assert (found["PASSWORD_AGE_FINDINGS"], found["TRUSTED_PRODUCTS"]) == ("*password-age*,*kennwort*", "a,b")
+    assert found["ACCOUNTS"] == "*,!111122223333"
 
 
+BOUNDARY = "arn:aws:iam::123456789012:policy/team/boundary"
 KEY = "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-1234abcd12ab34cd56ef1234567890ab"
 
 
 @pytest.mark.parametrize(
     ("name", "good", "bad"),
     [
+        ("Accounts", ["*", "111122223333", "!111122223333"], ["", "1", "!", "!*", "! 111122223333", "all", '"']),
+        ("FunctionRoleName", ["", "role+=,.@_-", "x" * 64], ["team/role", "a*", "x" * 65]),
+        ("RolePath", ["/", "/security/", "/a/b/"], ["", "security", "/security", "//", "/a*/", '/"/']),
+        ("PermissionsBoundaryArn", ["", BOUNDARY, "arn:aws-cn:iam::aws:policy/PowerUserAccess"], ["boundary", "*"]),
+        ("LogKmsKeyArn", ["", KEY], ["alias/aws/logs", KEY.replace("key/", "alias/")]),
         ("OperatorEmail", ["ops@example.com"], ["", "ops", "a b@c", "a@b@c"]),
         ("ExemptTagKey", ["password-remediation", "Team Of"], ["", "a=b", ' "', 'a"b', "a,b", " a", "x" * 129]),
         ("ExemptTagValue", ["exempt", "", "a=b"], ['a"b', "a\\b", "${x}", "x" * 257]),
@@ -192,6 +209,7 @@ def test_the_schedule_sweeps_and_ends_in_the_dead_letters(stack: Stack) -> None:
     assert json.loads(target["Input"]) == json.loads((ROOT / "events" / "sweep.json").read_text())
     assert target["DeadLetterConfig"] == {"Arn": stack.attribute("DeadLetters", "Arn")}
     assert target["RoleArn"] == stack.attribute("SweepTimerRole", "Arn")
+    assert stack.properties("SweepTimer")["GroupName"] == stack.ref("SweepTimers")
     assert "SweepTimer" not in main_stack().resources
 
 
@@ -215,6 +233,7 @@ def test_the_function_runs_as_documented(stack: Stack) -> None:
     assert function["LoggingConfig"] == {"LogGroup": stack.ref("LogGroup")}
     assert function["Role"] == stack.attribute("FunctionRole", "Arn")
     assert "ReservedConcurrentExecutions" not in function, "a new account has none to reserve"
+    assert main_stack(ReservedConcurrency="5").properties("Function")["ReservedConcurrentExecutions"] == "5"
     written = load(TEMPLATE)["Resources"]["Function"]["Properties"]["CodeUri"]
     assert (TEMPLATE.parent / written).resolve() == ROOT / "target" / "lambda" / "iam-password-remediator"
 
@@ -268,11 +287,15 @@ def test_the_ledger_is_encrypted_with_the_customers_key_if_there_is_one(stack: S
 
 def test_alarms_look_at_this_stack_and_tell_the_operator(stack: Stack) -> None:
     function, dead, jobs = (stack.ref("Function"), stack.physical("DeadLetters"), stack.physical("Jobs"))
+    own = "iam-password-remediator"
     looks_at = {
         "ErrorsAlarm": ("Errors", function),
         "ThrottlesAlarm": ("Throttles", function),
         "DeadLettersAlarm": ("ApproximateNumberOfMessagesVisible", dead),
         "OldJobsAlarm": ("ApproximateAgeOfOldestMessage", jobs),
+        "FailuresAlarm": ("Failures", own),
+        "HeldAlarm": ("Held", own),
+        "OutOfReachAlarm": ("OutOfReach", own),
     }
     alarms = stack.of_type("AWS::CloudWatch::Alarm")
     assert alarms.keys() == {*looks_at, "LedgerErrorsAlarm", "LedgerThrottlesAlarm", "NoSuccessAlarm"}
@@ -282,6 +305,8 @@ def test_alarms_look_at_this_stack_and_tell_the_operator(stack: Stack) -> None:
             [dimension] = alarm["Dimensions"]
             assert (alarm["MetricName"], dimension["Value"]) == looks_at[name]
             assert alarm["TreatMissingData"] == "notBreaching", name
+        if looks_at.get(name, ("", ""))[1] == own:
+            assert (alarm["Namespace"], dimension["Name"]) == OWN_METRICS, name
     [allow] = statements(stack.properties("AlarmTopicPolicy")["PolicyDocument"])
     assert (allow["Principal"], allow["Action"]) == ({"Service": "cloudwatch.amazonaws.com"}, "sns:Publish")
 
@@ -314,18 +339,17 @@ def test_alarms_of_the_ledger_look_at_what_dynamodb_counts_for_the_table(stack: 
     assert index["IndexName"] == places[1]["GlobalSecondaryIndexName"]
 
 
-def test_silence_alarms_only_where_something_is_scheduled(stack: Stack) -> None:
-    alarm = stack.properties("NoSuccessAlarm")
-    assert (alarm["TreatMissingData"], alarm["ComparisonOperator"]) == ("breaching", "LessThanThreshold")
-    assert int(alarm["EvaluationPeriods"]) == 26
-    periods = {metric["MetricStat"]["Period"] for metric in alarm["Metrics"] if "MetricStat" in metric}
-    assert periods == {3600}, "CloudWatch looks back a week at most, in periods of an hour or more"
-    assert "NoSuccessAlarm" not in main_stack().resources
+def test_a_job_that_hangs_is_told_of_but_not_one_that_is_tried_again(stack: Stack) -> None:
+    jobs, function = stack.properties("Jobs"), stack.properties("Function")
+    tries = jobs["RedrivePolicy"]["maxReceiveCount"]
+    pauses = sum(60 * 2**failed for failed in range(tries - 1))
+    # A job that fails takes seconds: it is its invocation that may take as long as the function's timeout.
+    assert pauses + function["Timeout"] < stack.properties("OldJobsAlarm")["Threshold"] < jobs["VisibilityTimeout"]
 
 
 def test_the_dashboard_shows_metrics_that_the_program_writes(stack: Stack) -> None:
     body = document(stack.properties("Dashboard")["DashboardBody"])
-    [namespace] = re.findall(r'NAMESPACE: &str = "(\w+)"', TELEMETRY)
+    namespace, _ = OWN_METRICS
     written = set(re.findall(r'\("(\w+)", "(?:Count|None)"', TELEMETRY))
     shown: set[str] = set()
     queries = []
@@ -335,8 +359,9 @@ def test_the_dashboard_shows_metrics_that_the_program_writes(stack: Stack) -> No
         if widget["type"] == "log":
             queries.append(properties["query"])
         shown |= {metric[1] for metric in properties.get("metrics", []) if metric[0] == namespace}
-    assert {"Resets", "Held", "Failures", "OldestPasswordAgeDays"} <= shown
-    assert shown <= written
+    counted = {"Resets", "ChangeRequired", "WouldReset", "WouldRequireChange", "Held", "Failures", "OutOfReach"}
+    assert counted | {"OldestPasswordAgeDays"} <= shown
+    assert shown | {"Sweeps"} <= written
     [query] = queries
     assert query.startswith(f"SOURCE '{stack.ref('LogGroup')}' | filter decision = 'failed' or level = 'ERROR' |")
     audit = "".join(path.read_text() for path in (ROOT / "src" / "handler").rglob("*.rs"))
@@ -346,6 +371,46 @@ def test_the_dashboard_shows_metrics_that_the_program_writes(stack: Stack) -> No
 def test_a_log_is_kept_for_as_long_as_is_asked() -> None:
     assert main_stack().properties("LogGroup")["RetentionInDays"] == "365"
     assert main_stack(LogRetentionDays="30").properties("LogGroup")["RetentionInDays"] == "30"
+    assert "KmsKeyId" not in main_stack().properties("LogGroup")
+    assert main_stack(LogKmsKeyArn=KEY).properties("LogGroup")["KmsKeyId"] == KEY
+
+
+@pytest.mark.parametrize(
+    ("path", "retained"),
+    [
+        (TEMPLATE, {"Ledger", "LogGroup", "ReadOwnPassword", "ReadAllPasswords"}),
+        (MEMBER_ROLE, {"ReadOwnPassword", "ReadAllPasswords"}),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_what_outlives_the_stack_is_in_the_way_of_no_new_one(path: Any, retained: set[str]) -> None:
+    resources = load(path)["Resources"]
+    kept = {name for name, resource in resources.items() if resource.get("DeletionPolicy") == "Retain"}
+    # An attached policy could not be deleted, and would keep the stack from being deleted.
+    assert kept == retained
+    for name in kept:
+        assert resources[name]["UpdateReplacePolicy"] == "Retain"
+        named = [key for key in resources[name]["Properties"] if key.endswith("Name")]
+        assert not named, f"{name} would be there already"
+
+
+# The roles -----------------------------------------------------------------------------------------------------------
+
+
+def test_every_role_is_bounded_if_there_is_a_boundary_and_lies_where_it_is_told() -> None:
+    bounded = main_stack(**EVERYTHING, PermissionsBoundaryArn=BOUNDARY, RolePath="/security/")
+    roles = bounded.of_type("AWS::IAM::Role")
+    assert roles.keys() == {"FunctionRole", "SweepTimerRole"}
+    for name, role in roles.items():
+        assert (role["PermissionsBoundary"], role["Path"]) == (BOUNDARY, "/security/"), name
+        assert ":role/security/" in bounded.attribute(name, "Arn")
+    member = member_stack(PermissionsBoundaryArn=BOUNDARY).properties("MemberRole")
+    assert member["PermissionsBoundary"] == BOUNDARY
+    # src/aws/mod.rs assumes it by its name alone.
+    assert "Path" not in member
+    for role in (*main_stack(**EVERYTHING).of_type("AWS::IAM::Role").values(), member_stack().properties("MemberRole")):
+        assert "PermissionsBoundary" not in role
+        assert role.get("Path", "/") == "/"
 
 
 # Security Hub's custom action ---------------------------------------------------------------------------------------

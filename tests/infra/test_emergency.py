@@ -1,0 +1,148 @@
+"""infra/emergency.py against moto."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from .cfn import ROOT, main_stack
+
+REGION = "eu-central-1"
+STACK = "iam-password-remediator"
+
+
+@pytest.fixture(autouse=True)
+def aws() -> Iterator[None]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    own = {"AWS_ACCESS_KEY_ID": "moto", "AWS_SECRET_ACCESS_KEY": "moto", "AWS_REGION": REGION}
+    with patch.dict(os.environ, kept | own, clear=True), mock_aws(config={"lambda": {"use_docker": False}}):
+        yield
+
+
+def client(service: str) -> Any:
+    return boto3.client(service, region_name=REGION)
+
+
+class World:
+    """The script, and a stack of a function that takes from a queue."""
+
+    def __init__(self, script: ModuleType, path: Path) -> None:
+        self.script, self.samconfig = script, path / "samconfig.toml"
+
+    def deploy(self, reserved: int = 0) -> None:
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as package:
+            package.writestr("bootstrap", "")
+        role = client("iam").create_role(RoleName="function", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        client("lambda").create_function(
+            FunctionName="remediator",
+            Runtime="provided.al2023",
+            Handler="bootstrap",
+            Role=role,
+            Code={"ZipFile": archive.getvalue()},
+        )
+        if reserved:
+            client("lambda").put_function_concurrency(FunctionName="remediator", ReservedConcurrentExecutions=reserved)
+        queue = client("sqs").create_queue(QueueName="jobs")["QueueUrl"]
+        arn = client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        client("lambda").create_event_source_mapping(FunctionName="remediator", EventSourceArn=arn)
+        template = {
+            "Parameters": {self.script.PARAMETER: {"Type": "Number", "Default": reserved}},
+            "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+            "Outputs": {"FunctionName": {"Value": "remediator"}},
+        }
+        client("cloudformation").create_stack(StackName=STACK, TemplateBody=json.dumps(template))
+
+    def run(self, command: str) -> None:
+        self.script.main([command], self.samconfig)
+
+    def reserved(self) -> int | None:
+        found = client("lambda").get_function_concurrency(FunctionName="remediator")
+        return found.get("ReservedConcurrentExecutions")
+
+    def takes_jobs(self) -> bool:
+        [mapping] = client("lambda").list_event_source_mappings(FunctionName="remediator")["EventSourceMappings"]
+        return mapping["State"] == "Enabled"
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.syspath_prepend(str(ROOT / "infra"))
+    return World(importlib.import_module("emergency"), tmp_path)
+
+
+@pytest.mark.parametrize("reserved", [0, 5])
+def test_what_was_stopped_starts_as_it_was_deployed(
+    world: World, capsys: pytest.CaptureFixture[str], reserved: int
+) -> None:
+    world.deploy(reserved)
+    before = world.reserved()
+    assert (before or 0) == reserved
+    assert world.takes_jobs()
+
+    world.run("stop")
+    assert world.reserved() == 0
+    assert not world.takes_jobs()
+    out = capsys.readouterr().out
+    assert out.startswith(f"account 123456789012, region {REGION}")
+    assert "make start" in out
+
+    world.run("start")
+    assert world.reserved() == before
+    assert world.takes_jobs()
+    assert "make redrive" in capsys.readouterr().out
+
+
+def test_stopping_and_starting_twice_is_as_good(world: World) -> None:
+    world.deploy()
+    for command in ("stop", "stop", "start", "start"):
+        world.run(command)
+    assert world.reserved() is None
+    assert world.takes_jobs()
+
+
+def test_the_function_is_stopped_although_the_mapping_cannot_be_changed_now(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.deploy()
+    plain = world.script.Account.client
+
+    def busy(**_: Any) -> None:
+        raise ClientError(
+            {"Error": {"Code": "ResourceInUseException", "Message": "in use"}}, "UpdateEventSourceMapping"
+        )
+
+    def hand_out(account: Any, service: str, **options: Any) -> Any:
+        made = plain(account, service, **options)
+        if service == "lambda":
+            made.update_event_source_mapping = busy
+        return made
+
+    monkeypatch.setattr(world.script.Account, "client", hand_out)
+    with pytest.raises(SystemExit, match="run this again in a minute"):
+        world.run("stop")
+    assert world.reserved() == 0
+
+
+def test_without_a_stack_nothing_is_stopped(world: World) -> None:
+    with pytest.raises(SystemExit, match="there is no stack"):
+        world.run("stop")
+
+
+def test_the_template_reserves_what_start_puts_back(world: World) -> None:
+    function = main_stack(**{world.script.PARAMETER: "7"}).properties("Function")
+    assert str(function["ReservedConcurrentExecutions"]) == "7"
+    assert "ReservedConcurrentExecutions" not in main_stack().properties("Function"), "0 is none"
