@@ -182,8 +182,14 @@ pub struct Grace {
     pub due_at: OffsetDateTime,
 }
 
-/// A message to operators that is sent once a day and account, however many
-/// invocations have a reason to. A day is one of UTC.
+/// Something that is done once a day, however many invocations have a reason to.
+/// A day is one of UTC.
+pub trait Daily {
+    /// The partition key of the item that counts it.
+    fn item_id(&self, now: OffsetDateTime) -> String;
+}
+
+/// A message to operators that is sent once a day and account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DailyMessage {
     /// What it is about, such as `sweep-held`.
@@ -192,18 +198,25 @@ pub struct DailyMessage {
     pub account_id: AccountId,
 }
 
-impl DailyMessage {
-    /// The partition key of the item that counts the message.
-    #[must_use]
-    pub fn item_id(&self, now: OffsetDateTime) -> String {
+impl Daily for DailyMessage {
+    fn item_id(&self, now: OffsetDateTime) -> String {
         format!("message#{}#{}#{}", self.kind, self.account_id, now.to_offset(UtcOffset::UTC).date())
     }
 }
 
-/// The partition key of the item that counts a note on a finding, on a day of
-/// UTC.
-pub(crate) fn note_item_id(finding_id: &str, note: &str, now: OffsetDateTime) -> String {
-    format!("note#{}#{}#{}", sha256(finding_id), sha256(note), now.to_offset(UtcOffset::UTC).date())
+/// A note that is left on a finding once a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DailyNote<'a> {
+    /// The id of the finding.
+    pub finding_id: &'a str,
+    /// What the note begins with.
+    pub opening: &'a str,
+}
+
+impl Daily for DailyNote<'_> {
+    fn item_id(&self, now: OffsetDateTime) -> String {
+        format!("note#{}#{}#{}", sha256(self.finding_id), sha256(self.opening), now.to_offset(UtcOffset::UTC).date())
+    }
 }
 
 fn sha256(text: &str) -> String {
@@ -224,6 +237,13 @@ impl Entry {
     #[must_use]
     pub fn is_ahead_of(&self, reported: Option<OffsetDateTime>) -> bool {
         self.changed_at.is_some_and(|ours| reported.is_none_or(|reported| reported <= ours))
+    }
+
+    /// The grace period of the password that was set when the report says. One
+    /// that was set since it began is a new password.
+    #[must_use]
+    pub fn grace_of(&self, reported: Option<OffsetDateTime>) -> Option<Grace> {
+        self.grace.filter(|grace| reported.is_none_or(|reported| reported <= grace.demanded_at))
     }
 
     /// What is left of it once it is known that somebody has set another

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::error::{CallError, Input};
 use crate::identity::{AccountId, UserName};
-use crate::ledger::{self, DailyMessage, Entry, Grace, LEASE, LeaseHolder, RequestId, UserKey};
+use crate::ledger::{Daily, Entry, Grace, LEASE, LeaseHolder, RequestId, UserKey};
 use crate::secret::{SecretArn, VersionId};
 
 /// The index by which open attempts are found.
@@ -173,11 +173,11 @@ impl Ledger {
         Ok(self.read(key.request_item_id(request)).await?.is_some())
     }
 
-    /// Whether it is this run's turn to send a message that is sent once a day:
-    /// nobody has, and nobody is about to. Who then does not call
-    /// [`Self::told`] within a minute leaves it to others.
-    pub async fn take_turn(&self, message: &DailyMessage, now: OffsetDateTime) -> Result<bool, CallError> {
-        let update = Update::new(message.item_id(now))
+    /// Whether it is this run's turn to do what is done once a day: nobody has,
+    /// and nobody is about to. Who then does not call [`Self::told`] within a
+    /// minute leaves it to others.
+    pub async fn take_turn(&self, daily: &impl Daily, now: OffsetDateTime) -> Result<bool, CallError> {
+        let update = Update::new(daily.item_id(now))
             .set("claimed_until", time(now + LEASE))
             .set("expires", AttributeValue::N((now + TWO_DAYS).unix_timestamp().to_string()))
             .value(":now", time(now))
@@ -185,19 +185,10 @@ impl Ledger {
         Ok(self.update(update).await?.is_some())
     }
 
-    /// Remembers that the message was sent. `now` is as it was for
-    /// [`Self::take_turn`].
-    pub async fn told(&self, message: &DailyMessage, now: OffsetDateTime) -> Result<(), CallError> {
-        let update = Update::new(message.item_id(now)).set("claimed_until", time(now + TWO_DAYS));
+    /// Remembers that it was done. `now` is as it was for [`Self::take_turn`].
+    pub async fn told(&self, daily: &impl Daily, now: OffsetDateTime) -> Result<(), CallError> {
+        let update = Update::new(daily.item_id(now)).set("claimed_until", time(now + TWO_DAYS));
         self.update(update).await.map(drop)
-    }
-
-    /// Whether this note may be left on the finding: it has not been on that day.
-    pub async fn may_note(&self, finding_id: &str, note: &str, now: OffsetDateTime) -> Result<bool, CallError> {
-        let update = Update::new(ledger::note_item_id(finding_id, note, now))
-            .set("expires", AttributeValue::N((now + TWO_DAYS).unix_timestamp().to_string()))
-            .only_if("attribute_not_exists(#expires)");
-        Ok(self.update(update).await?.is_some())
     }
 
     /// Takes a secret over: from now on it counts as ours. `versions` may hold

@@ -125,8 +125,8 @@ impl OutOfReach {
     }
 
     /// Whether a person has to act, and should be told so. Not that no role is
-    /// named: in an organization that would be a message for every finding of
-    /// every member account.
+    /// named: whoever asks for such an account in person is answered so, and
+    /// findings of it are passed over.
     #[must_use]
     pub fn needs_a_person(&self) -> bool {
         matches!(self, Self::NotAssumed { error, .. } if error.needs_a_person)
@@ -215,15 +215,13 @@ impl Aws {
     pub async fn account(&self, home: &Home, id: &AccountId) -> Result<Arc<Account>, OutOfReach> {
         let member = {
             let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
-            match members.get(id).filter(|known| is_of_use(known)) {
-                Some(known) => known.clone(),
-                None => {
-                    let reaching = reach(self.sdk.clone(), home.clone(), id.clone(), self.member_role_name.clone());
-                    let reaching = reaching.boxed().shared();
-                    members.insert(id.clone(), reaching.clone());
-                    reaching
-                }
-            }
+            let known = members.get(id).filter(|known| is_of_use(known)).cloned();
+            known.unwrap_or_else(|| {
+                let reaching = reach(self.sdk.clone(), home.clone(), id.clone(), self.member_role_name.clone());
+                let reaching = reaching.boxed().shared();
+                members.insert(id.clone(), reaching.clone());
+                reaching
+            })
         };
         Ok(member.await?.account)
     }

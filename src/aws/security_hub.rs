@@ -52,7 +52,7 @@ pub struct SecurityHub {
 }
 
 impl SecurityHub {
-    /// Leaves a note on the finding and sets its status, as the mark says.
+    /// Sets the finding's status and leaves a note.
     ///
     /// Each update makes Security Hub send the finding out again. A V2 finding
     /// that is in progress counts once more then, so one that already is in
@@ -65,7 +65,7 @@ impl SecurityHub {
     pub(crate) async fn record(&self, finding: &FindingRef, mark: Mark, note: &str) -> Result<Recorded, CallError> {
         let note: String = note.trim().chars().take(NOTE_LIMIT).collect();
         match finding {
-            FindingRef::Asff { id, product_arn, workflow, .. } => {
+            FindingRef::Asff { id, product_arn, workflow } => {
                 let status = match mark {
                     // A finding that a person suppressed stays suppressed.
                     _ if *workflow == Workflow::Suppressed => None,
@@ -75,7 +75,7 @@ impl SecurityHub {
                 };
                 self.update_asff(id, product_arn, &note, status).await
             }
-            FindingRef::Ocsf { account_uid, finding_uid, product_uid, status, .. } => {
+            FindingRef::Ocsf { account_uid, finding_uid, product_uid, status } => {
                 let identifier = OcsfFindingIdentifier::builder()
                     .cloud_account_uid(account_uid.as_str())
                     .finding_info_uid(finding_uid)

@@ -25,8 +25,8 @@ struct Asff {
     aws_account_id: Text,
     record_state: Text,
     workflow: Object<WorkflowField>,
-    note: Lenient<Object<Note>>,
     compliance: Object<Compliance>,
+    note: Lenient<Object<Note>>,
     product_fields: Object<ProductFields>,
     /// One that is not of the expected form is of no type: it is nobody.
     resources: Option<Vec<Lenient<Object<AsffResource>>>>,
@@ -131,14 +131,10 @@ pub(super) fn statement(finding: &Value) -> Result<Statement, Objection> {
     let account = account.parse().map_err(|_| Misshapen("AwsAccountId is not 12 digits".to_owned()))?;
     let (compliance, fields) = (asff.compliance.0, asff.product_fields.0);
     Ok(Statement {
-        reference: FindingRef::Asff {
-            id: id.clone(),
-            product_arn: product_arn.clone(),
-            workflow,
-            note: asff.note.0.0.text.0.0,
-        },
+        reference: FindingRef::Asff { id: id.clone(), product_arn: product_arn.clone(), workflow },
         id,
         account,
+        note: asff.note.0.0.text.0.0,
         check,
         state,
         product: product_arn,
@@ -279,25 +275,14 @@ mod tests {
     fn the_reference_holds_what_an_update_needs() {
         let mut finding = finding();
         finding["Workflow"] = json!({ "Status": "NOTIFIED" });
-        finding["Note"] = json!({ "Text": "Ask Bob.", "UpdatedBy": "carol", "UpdatedAt": "2026-11-20T08:00:00Z" });
         assert_eq!(
             statement(&finding).unwrap().reference,
             FindingRef::Asff {
                 id: "finding-1".to_owned(),
                 product_arn: "arn:aws:securityhub:us-east-1::product/aws/config".to_owned(),
                 workflow: Workflow::Notified,
-                note: Some("Ask Bob.".to_owned()),
             }
         );
-    }
-
-    #[test]
-    fn a_note_of_the_wrong_form_is_none() {
-        for note in [json!(null), json!("Ask Bob."), json!({}), json!({ "Text": 7 }), json!({ "Text": " " })] {
-            let mut finding = finding();
-            finding["Note"] = note;
-            assert_eq!(statement(&finding).unwrap().reference.note(), None, "{finding}");
-        }
     }
 
     #[test]

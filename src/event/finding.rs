@@ -28,6 +28,8 @@ pub(crate) struct Finding {
     pub(crate) account_id: AccountId,
     /// What it takes to record the outcome in Security Hub.
     pub(crate) reference: FindingRef,
+    /// The note that it carries: ASFF `Note.Text`, OCSF `comment`.
+    pub(crate) note: Option<String>,
     /// What it asks for.
     pub(crate) ask: Ask,
 }
@@ -120,8 +122,6 @@ pub(crate) enum FindingRef {
         product_arn: String,
         /// `Workflow.Status`.
         workflow: Workflow,
-        /// `Note.Text`, by whomever.
-        note: Option<String>,
     },
     /// A finding of Security Hub (V2), in the Open Cybersecurity Schema Framework.
     Ocsf {
@@ -133,17 +133,7 @@ pub(crate) enum FindingRef {
         product_uid: String,
         /// `status_id`, or `status`.
         status: OcsfStatus,
-        /// `comment`, by whomever.
-        note: Option<String>,
     },
-}
-
-impl FindingRef {
-    /// The note that the finding carries.
-    pub(crate) fn note(&self) -> Option<&str> {
-        let (Self::Asff { note, .. } | Self::Ocsf { note, .. }) = self;
-        note.as_deref()
-    }
 }
 
 /// `Workflow.Status` of an ASFF finding: how far people are with it.

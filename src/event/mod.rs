@@ -13,9 +13,9 @@
 //!
 //! - A finding counts if its check failed, it is active and new (OCSF: new or in
 //!   progress), it comes from a product that may speak for its account, it is
-//!   about the password policy or the age of a password, and it names its own
-//!   account or users of it. [`finding::IgnoredReason`] has the reasons against it, in
-//!   order.
+//!   about the password policy or the age of a password, it names its own account
+//!   or users of it, and `ACCOUNTS` has that account. [`finding::IgnoredReason`]
+//!   has the reasons against it, in order.
 //! - What it may ask for goes by where it comes from, never by what it says: only
 //!   Security Hub's own findings may ask for a policy or carry a limit.
 //! - Even then it is a reason to look, never a proof.

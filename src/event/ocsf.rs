@@ -222,10 +222,10 @@ pub(super) fn statement(finding: &Value) -> Result<Statement, Objection> {
             finding_uid: id.clone(),
             product_uid: product_uid.clone(),
             status,
-            note: ocsf.comment.0.0,
         },
         id,
         account,
+        note: ocsf.comment.0.0,
         check,
         state,
         product: product_uid,
@@ -353,27 +353,15 @@ mod tests {
 
     #[test]
     fn the_reference_holds_what_an_update_needs() {
-        let mut finding = finding();
-        finding["comment"] = json!("Ask Bob.");
         assert_eq!(
-            statement(&finding).unwrap().reference,
+            statement(&finding()).unwrap().reference,
             FindingRef::Ocsf {
                 account_uid: "123456789012".parse().unwrap(),
                 finding_uid: "finding-1".to_owned(),
                 product_uid: "arn:aws:securityhub:us-east-1::productv2/aws/securityhub".to_owned(),
                 status: OcsfStatus::New,
-                note: Some("Ask Bob.".to_owned()),
             }
         );
-    }
-
-    #[test]
-    fn a_comment_of_the_wrong_form_is_none() {
-        for comment in [json!(null), json!(7), json!(["Ask Bob."]), json!(" ")] {
-            let mut finding = finding();
-            finding["comment"] = comment;
-            assert_eq!(statement(&finding).unwrap().reference.note(), None, "{finding}");
-        }
     }
 
     #[test]

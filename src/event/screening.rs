@@ -83,6 +83,8 @@ pub(super) struct Statement {
     pub(super) reference: FindingRef,
     /// The account it is about.
     pub(super) account: AccountId,
+    /// The note that it carries.
+    pub(super) note: Option<String>,
     pub(super) check: Check,
     /// The first objection that its state gives besides the check, if any.
     pub(super) state: Option<Objection>,
@@ -116,8 +118,8 @@ pub(super) fn screen(
                 ignored(statement.id, Objection::new(IgnoredReason::AccountNotEnabled, detail))
             }
             Ok(ask) => {
-                let Statement { id, account, reference, .. } = statement;
-                Screened::Wanted(Finding { id, account_id: account, reference, ask })
+                let Statement { id, account, reference, note, .. } = statement;
+                Screened::Wanted(Finding { id, account_id: account, reference, note, ask })
             }
         },
     }
@@ -275,12 +277,12 @@ mod tests {
         Statement {
             id: "finding-1".to_owned(),
             reference: FindingRef::Asff {
-                note: None,
                 id: "finding-1".to_owned(),
                 product_arn: product.to_owned(),
                 workflow: Workflow::New,
             },
             account: "123456789012".parse().unwrap(),
+            note: None,
             check: Check::Failed,
             state: None,
             product: product.to_owned(),

@@ -287,12 +287,12 @@ fn a_finding_carries_what_it_takes_to_act_on_it_and_to_record_that() {
     let wanted = Finding {
         id: uid.to_owned(),
         account_id: "123456789012".parse().unwrap(),
+        note: None,
         reference: FindingRef::Ocsf {
             account_uid: "123456789012".parse().unwrap(),
             finding_uid: uid.to_owned(),
             product_uid: "arn:aws:securityhub:us-east-1::productv2/aws/securityhub".to_owned(),
             status: OcsfStatus::New,
-            note: None,
         },
         ask: Ask::Policy {
             account_id: "123456789012".parse().unwrap(),
@@ -571,6 +571,28 @@ fn the_format_of_a_finding_goes_by_the_event() {
     let mut event = sample("password-age-imported.json");
     event["detail"]["findings"] = ocsf;
     assert_eq!(outcome(&event), "malformed");
+}
+
+#[test]
+fn a_finding_brings_its_note_whatever_form_it_has() {
+    let note = |name: &str, field: &str, value: &Value| {
+        let mut event = sample(name);
+        event["detail"]["findings"][0][field] = value.clone();
+        let Screened::Wanted(finding) = findings(&event).swap_remove(0) else { panic!("{name} {value}") };
+        finding.note
+    };
+    for (value, expected) in [
+        (json!({ "Text": "Seen.", "UpdatedBy": "alice", "UpdatedAt": "2026-11-20T08:15:40.118Z" }), Some("Seen.")),
+        (json!({ "Text": 7 }), None),
+        (json!("Seen."), None),
+        (Value::Null, None),
+    ] {
+        assert_eq!(note("password-age-imported.json", "Note", &value).as_deref(), expected, "{value}");
+    }
+    for (value, expected) in [(json!("Seen."), Some("Seen.")), (json!({ "Text": "Seen." }), None), (Value::Null, None)]
+    {
+        assert_eq!(note("password-age-v2.json", "comment", &value).as_deref(), expected, "{value}");
+    }
 }
 
 #[test]

@@ -33,7 +33,7 @@ use crate::aws::{Account, Aws, CallError, Queue};
 use crate::config::{Config, Mode, SweepMode};
 use crate::event::{self, AdoptOrder, Ask, BatchItem, Event, Finding, IgnoredReason, Receipt, Request, Screened};
 use crate::identity::{AccountId, Home};
-use crate::ledger::{LEASE, RequestId};
+use crate::ledger::{DailyMessage, LEASE, RequestId};
 use crate::notification::{Notification, Wording};
 use crate::survey::{self, AccountFacts, SurveyError};
 use crate::telemetry::Metrics;
@@ -244,7 +244,7 @@ impl App {
 
     async fn remediate(&self, invocation: &Invocation, request: Request, delivery: RequestId, alarm: Alarm) -> Answer {
         let unreached = self.unreached(invocation, &request).await;
-        let Work { is_dry_run, mut findings, policies, sweeps, targets, adoption, unreached, is_sweep } =
+        let Work { is_dry_run, mut findings, policies, sweeps, targets, adoption, is_sweep, unreached } =
             self.work(request, delivery, unreached);
         let policies = self.strengthen_all(invocation, policies, is_dry_run).await;
         let (mut users, targets) = self.plan_all(invocation, sweeps, targets).await;
@@ -379,6 +379,25 @@ impl App {
         let until = invocation.deadline - LAST_START;
         let facts = facts.get_or_init(async || survey::account(account, until).await.map_err(Arc::new)).await;
         facts.as_ref().map_err(Arc::clone)
+    }
+
+    /// Sends a message to operators that is sent once a day and account.
+    async fn publish_once_a_day(
+        &self,
+        kind: &'static str,
+        account_id: &AccountId,
+        notification: Notification<'_>,
+    ) -> Result<(), CallError> {
+        let (now, ledger) = (OffsetDateTime::now_utc(), self.aws.ledger());
+        let message = DailyMessage { kind, account_id: account_id.clone() };
+        if !ledger.take_turn(&message, now).await? {
+            return Ok(());
+        }
+        self.publish(notification).await?;
+        if let Err(error) = ledger.told(&message, now).await {
+            tracing::warn!(%account_id, kind, %error, "operators were told, and may be told again");
+        }
+        Ok(())
     }
 
     async fn publish(&self, notification: Notification<'_>) -> Result<(), CallError> {

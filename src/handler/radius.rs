@@ -19,7 +19,7 @@ use crate::answer::{Held, HeldUser, Problem, UserAnswer, UserOutcome};
 use crate::assessment::{is_exempt_by_name, limit};
 use crate::aws::{Account, CallError};
 use crate::identity::{AccountId, UserName};
-use crate::ledger::{DailyMessage, Entry, UserKey};
+use crate::ledger::{Entry, UserKey};
 use crate::notification::{self, Kind, Notification, SweepHeld};
 use crate::survey::AccountFacts;
 
@@ -84,8 +84,7 @@ impl StaleUser {
         let is_open = entry.is_some_and(|entry| !entry.versions.is_empty());
         let ahead = entry.filter(|entry| entry.is_ahead_of(reported));
         let is_new = |entry: &Entry| entry.changed_at.is_some_and(|changed| !is_too_old(changed, limit_days, now));
-        let grace = entry.and_then(|entry| entry.grace);
-        let in_grace = grace.is_some_and(|grace| reported.is_none_or(|reported| reported <= grace.demanded_at));
+        let in_grace = entry.is_some_and(|entry| entry.grace_of(reported).is_some());
         Self {
             name: row.name.clone(),
             age_days: reported.map(|changed| Age::between(changed, now).whole_days()),
@@ -235,29 +234,20 @@ impl App {
         held: &Held,
         finding_id: Option<&str>,
     ) -> Result<(), CallError> {
-        let now = OffsetDateTime::now_utc();
-        let message = DailyMessage { kind: Kind::SweepHeld.as_str(), account_id: account_id.clone() };
-        if !self.aws.ledger().take_turn(&message, now).await? {
-            return Ok(());
-        }
         let users: Vec<notification::HeldUser<'_>> = held
             .users
             .values()
             .map(|user| notification::HeldUser { user_name: &user.name, password_age_days: user.password_age_days })
             .collect();
         let tags_unread = held.tags_unread.as_ref().map(ToString::to_string);
-        self.publish(Notification::SweepHeld(SweepHeld {
+        let notification = Notification::SweepHeld(SweepHeld {
             account_id,
             finding_id,
             max_resets: held.max_resets,
             users: &users,
             tags_unread: tags_unread.as_deref(),
             function_arn: &invocation.function_arn,
-        }))
-        .await?;
-        if let Err(error) = self.aws.ledger().told(&message, now).await {
-            tracing::warn!(%account_id, %error, "operators were told who is held, and may be told again");
-        }
-        Ok(())
+        });
+        self.publish_once_a_day(Kind::SweepHeld.as_str(), account_id, notification).await
     }
 }

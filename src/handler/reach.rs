@@ -4,14 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt};
-use time::OffsetDateTime;
 
 use super::{App, CONCURRENCY, Invocation};
 use crate::answer::{Problem, UserAnswer};
 use crate::aws::{CallError, OutOfReach};
 use crate::event::{Finding, Request, Screened};
 use crate::identity::AccountId;
-use crate::ledger::DailyMessage;
 use crate::notification::{Failed, Notification, RemediationFailed};
 
 /// An account that no retry brings within reach.
@@ -50,7 +48,6 @@ impl App {
         invocation: &Invocation,
         accounts: &UnreachedAccounts,
     ) -> Vec<UserAnswer> {
-        let now = OffsetDateTime::now_utc();
         let findings =
             accounts.values().flat_map(|account| account.findings.iter().map(move |it| (it, &account.error)));
         let notes = stream::iter(findings).for_each_concurrent(CONCURRENCY, async |(finding, error)| {
@@ -59,7 +56,7 @@ impl App {
             }
         });
         let told = stream::iter(accounts).map(async |(id, account)| {
-            let error = self.tell_of_unreached(invocation, id, account, now).await.err()?;
+            let error = self.tell_of_unreached(invocation, id, account).await.err()?;
             Some(UserAnswer::of_everyone(id.clone(), Problem::Untold { what: "the account is out of reach", error }))
         });
         let told = told.buffered(CONCURRENCY).filter_map(std::future::ready).collect();
@@ -67,13 +64,13 @@ impl App {
     }
 
     async fn note_unreached(&self, finding: &Finding, error: &OutOfReach) -> Result<(), CallError> {
-        // What AWS said of this one try is left out.
+        // It is the same each time: what AWS said of this one try is left out.
         let why = match error {
             OutOfReach::NoMemberRole(_) => "MEMBER_ROLE_NAME is not set".to_owned(),
             OutOfReach::NotAssumed { role, .. } => format!("the role {role} is missing or does not trust the function"),
         };
-        let note = format!("account {} is out of reach, as {why}.", finding.account_id);
-        let recorded = self.note_waiting(finding, "Nothing was done:", &note).await?;
+        let note = format!("Nothing was done: account {} is out of reach, as {why}.", finding.account_id);
+        let recorded = self.leave_note(finding, &note, "").await?;
         tracing::info!(finding_id = finding.id, ?recorded, "noted that the account is out of reach");
         Ok(())
     }
@@ -83,24 +80,15 @@ impl App {
         invocation: &Invocation,
         account_id: &AccountId,
         account: &Unreached,
-        now: OffsetDateTime,
     ) -> Result<(), CallError> {
-        let message = DailyMessage { kind: "account-out-of-reach", account_id: account_id.clone() };
-        if !self.aws.ledger().take_turn(&message, now).await? {
-            return Ok(());
-        }
-        self.publish(Notification::RemediationFailed(RemediationFailed {
+        let notification = Notification::RemediationFailed(RemediationFailed {
             account_id,
             failed: Failed::Account,
             reason: &account.error.to_string(),
             finding_id: account.findings.first().map(|finding| finding.id.as_str()),
             request_id: Some(&invocation.request_id),
             function_arn: &invocation.function_arn,
-        }))
-        .await?;
-        if let Err(error) = self.aws.ledger().told(&message, now).await {
-            tracing::warn!(%account_id, %error, "operators may be told again");
-        }
-        Ok(())
+        });
+        self.publish_once_a_day("account-out-of-reach", account_id, notification).await
     }
 }

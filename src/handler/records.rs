@@ -8,8 +8,12 @@ use super::{App, CONCURRENCY, Findings};
 use crate::answer::{PolicyOutcome, UserAnswer, UserOutcome};
 use crate::aws::{CallError, Mark, Recorded};
 use crate::event::{Ask, Finding};
+use crate::ledger::DailyNote;
 use crate::notification::approval;
 use crate::reset::SkipReason;
+
+/// What the note of a held finding begins with.
+const HELD: &str = "Held until a person approves it:";
 
 impl App {
     /// Records on each finding what came of it.
@@ -22,6 +26,27 @@ impl App {
         for ((answer, _), recorded) in findings.0.iter_mut().zip(records) {
             answer.recorded(recorded);
         }
+    }
+
+    /// Leaves a note on a finding that stays as it is.
+    ///
+    /// Security Hub sends the finding out again for that, and it counts again
+    /// then. So a note that is there is not written again, going by what it
+    /// begins with; and should a finding come without its note, none is written
+    /// more than once a day.
+    pub(super) async fn leave_note(&self, finding: &Finding, opening: &str, rest: &str) -> Result<Recorded, CallError> {
+        let (now, ledger) = (OffsetDateTime::now_utc(), self.aws.ledger());
+        let daily = DailyNote { finding_id: &finding.id, opening };
+        let is_there = finding.note.as_deref().is_some_and(|note| note.trim_start().starts_with(opening));
+        if is_there || !ledger.take_turn(&daily, now).await? {
+            return Ok(Recorded::NotNeeded);
+        }
+        let note = format!("{opening}{rest}");
+        let recorded = self.aws.security_hub().record(&finding.reference, Mark::Unchanged, &note).await?;
+        if let Err(error) = ledger.told(&daily, now).await {
+            tracing::warn!(finding_id = finding.id, %error, "the note was left, and may be left again");
+        }
+        Ok(recorded)
     }
 
     async fn record(
@@ -37,40 +62,17 @@ impl App {
                 .find(|policy| policy.answer.account_id == *account_id)
                 .and_then(|policy| policy_mark(policy, policy.satisfies(requirement))),
             Ask::PasswordAge { .. } | Ask::ForcedReset { .. } => {
-                let named: Vec<&UserAnswer> = users.iter().filter(|user| user.findings.contains(&place)).collect();
-                if named.iter().any(|user| user.problem().is_some()) {
-                    return Ok(Recorded::NotNeeded);
+                let users: Vec<&UserAnswer> = users.iter().filter(|user| user.findings.contains(&place)).collect();
+                if let Some(note) = held_note(&users) {
+                    return self.leave_note(finding, HELD, &note).await;
                 }
-                if let Some(note) = named.iter().find_map(|user| held_note(user)) {
-                    return self.note_waiting(finding, HELD, &note).await;
-                }
-                users_mark(&named)
+                users_mark(&users)
             }
         };
         match mark {
             Some((mark, note)) => self.aws.security_hub().record(&finding.reference, mark, &note).await,
             None => Ok(Recorded::NotNeeded),
         }
-    }
-
-    /// Leaves a note on a finding to which nothing was done and which stays as it
-    /// is. A note with the same `opening` is not replaced.
-    ///
-    /// Security Hub sends a finding out again once it carries a new note, and it
-    /// counts again then: it is still new. So a note that is there is not written
-    /// again; and should a finding come without its note, none is written more
-    /// than once a day.
-    pub(super) async fn note_waiting(
-        &self,
-        finding: &Finding,
-        opening: &str,
-        rest: &str,
-    ) -> Result<Recorded, CallError> {
-        let is_there = finding.reference.note().is_some_and(|note| note.trim_start().starts_with(opening));
-        if is_there || !self.aws.ledger().may_note(&finding.id, opening, OffsetDateTime::now_utc()).await? {
-            return Ok(Recorded::NotNeeded);
-        }
-        self.aws.security_hub().record(&finding.reference, Mark::Unchanged, &format!("{opening} {rest}")).await
     }
 }
 
@@ -103,9 +105,6 @@ fn policy_mark(policy: &Policy, is_satisfied: bool) -> Option<(Mark, String)> {
     Some((mark, note))
 }
 
-/// What the note of a held finding begins with.
-const HELD: &str = "Held until a person approves it:";
-
 /// What to record about users, once none of them is left to do; nothing if
 /// nobody was told anything.
 fn users_mark(users: &[&UserAnswer]) -> Option<(Mark, String)> {
@@ -113,20 +112,24 @@ fn users_mark(users: &[&UserAnswer]) -> Option<(Mark, String)> {
     let news = is_any(|outcome| matches!(outcome, UserOutcome::Reset | UserOutcome::ChangeRequired(_)));
     let told =
         is_any(|outcome| matches!(outcome, UserOutcome::Skipped(SkipReason::AlreadyReset | SkipReason::InGrace(_))));
-    if !(news || told) {
+    if !(news || told) || is_any(|outcome| matches!(outcome, UserOutcome::Failed(_))) {
         return None;
     }
     let note = users.iter().map(|user| note(user)).collect::<Vec<_>>().join(" ");
     Some((Mark::Notified { news }, note))
 }
 
-/// The note names the account's users by their number alone: they are listed in
-/// the message to operators.
-fn held_note(user: &UserAnswer) -> Option<String> {
-    let UserOutcome::Held(held) = &user.outcome else { return None };
-    let approval = approval(&user.account_id, held.users.len());
+/// What the note of a held finding goes on with; nothing if nobody is held. It
+/// names the account's users by their number alone: they are listed in the
+/// message to operators.
+fn held_note(users: &[&UserAnswer]) -> Option<String> {
+    let (account_id, held) = users.iter().find_map(|user| match &user.outcome {
+        UserOutcome::Held(held) => Some((&user.account_id, held)),
+        _ => None,
+    })?;
+    let approval = approval(account_id, held.users.len());
     let doubt = held.doubt().map(|doubt| format!(" ({doubt})")).unwrap_or_default();
-    Some(format!("{}. To approve it, invoke this function with {approval}{doubt}", held.excess()))
+    Some(format!(" {}. To approve it, invoke this function with {approval}{doubt}", held.excess()))
 }
 
 fn note(user: &UserAnswer) -> String {

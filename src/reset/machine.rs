@@ -213,7 +213,7 @@ fn wanted_if_stale(entry: &Entry, user: &ConsoleUser) -> Decision {
 /// The grace period of the password that the user has. One that was set since
 /// began a new life.
 fn grace_of(entry: &Entry, user: &ConsoleUser) -> Option<Grace> {
-    entry.grace.filter(|grace| user.changed.is_none_or(|reported| reported <= grace.demanded_at))
+    entry.grace_of(user.changed)
 }
 
 /// The same, if its demand was met: a demand ends when somebody sets a password.

@@ -319,7 +319,7 @@ impl World {
             }
         }
         let days = i64::try_from(time.as_secs() / (24 * 60 * 60)).unwrap();
-        let told = |id: &String| id.starts_with("message#");
+        let told = |id: &String| id.starts_with("message#") || id.starts_with("note#");
         for (id, item) in state.ledger.items.extract_if(.., |id, _| told(id)).collect::<Vec<_>>() {
             let (message, day) = id.rsplit_once('#').unwrap();
             let format = time::macros::format_description!("[year]-[month]-[day]");
