@@ -40,19 +40,16 @@ fn finding_v2(user: &str) -> Value {
 fn sent_again(event: &Value, update: &Value) -> Value {
     let mut event = event.clone();
     let finding = &mut event["detail"]["findings"][0];
-    match update.get("Comment") {
-        Some(comment) => {
-            finding["comment"] = comment.clone();
-            if let Some(status) = update.get("StatusId") {
-                finding["status_id"] = status.clone();
-            }
+    if let Some(comment) = update.get("Comment") {
+        finding["comment"] = comment.clone();
+        if let Some(status) = update.get("StatusId") {
+            finding["status_id"] = status.clone();
         }
-        None => {
-            finding["Note"] = update["Note"].clone();
-            finding["Note"]["UpdatedAt"] = json!("2026-11-20T08:20:00.000Z");
-            if let Some(workflow) = update.get("Workflow") {
-                finding["Workflow"] = workflow.clone();
-            }
+    } else {
+        finding["Note"] = update["Note"].clone();
+        finding["Note"]["UpdatedAt"] = json!("2026-11-20T08:20:00.000Z");
+        if let Some(workflow) = update.get("Workflow") {
+            finding["Workflow"] = workflow.clone();
         }
     }
     event
@@ -433,7 +430,7 @@ async fn a_crash_before_operators_are_told_leaves_it_to_the_next_run() {
     };
     let publish = calls.iter().position(|call| call == "Publish").unwrap();
     assert_eq!((&*calls[publish - 1], &*calls[publish + 1]), ("UpdateItem", "UpdateItem"));
-    for at in 0..calls.len() {
+    for (at, call) in calls.iter().enumerate() {
         let world = account(2);
         world.state().fault = Some(Fault::CrashAfter(at));
         let _ = world.deliver_to(&app(&world, "1").await, &finding("alice")).await;
@@ -442,7 +439,7 @@ async fn a_crash_before_operators_are_told_leaves_it_to_the_next_run() {
         let lambda = app(&world, "1").await;
         answer(&world, &lambda, &finding("alice")).await;
         let told = messages(&world, "sweep-held").len();
-        assert_eq!(told, if at == publish { 2 } else { 1 }, "crash after {at}, {}", calls[at]);
+        assert_eq!(told, if at == publish { 2 } else { 1 }, "crash after {at}, {call}");
         assert!(note(world.state().updates.last().unwrap()).starts_with(OPENING));
         assert_eq!(world.state().resets, 0);
     }
