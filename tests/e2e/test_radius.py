@@ -13,9 +13,15 @@ CROWD = {f"user-{number:02}": 100 for number in range(24)}
 
 
 def about(event: dict[str, Any], name: str) -> dict[str, Any]:
-    """The event, about another user."""
+    """The event, with a finding about another user."""
     text = json.dumps(event)
-    return json.loads(text.replace("user/alice", f"user/{name}").replace("user/carol", f"user/{name}"))
+    event = json.loads(text.replace("user/alice", f"user/{name}").replace("user/carol", f"user/{name}"))
+    (finding,) = event["detail"]["findings"]
+    if "Id" in finding:
+        finding["Id"] += f"-of-{name}"
+    else:
+        finding["finding_info"]["uid"] += f"-of-{name}"
+    return event
 
 
 def sent_again(event: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
