@@ -442,7 +442,7 @@ async fn a_crash_before_operators_are_told_leaves_it_to_the_next_run() {
         answer(&world, &lambda, &finding("alice")).await;
         let told = messages(&world, "sweep-held").len();
         let expected = if at == publish { 2 } else { 1 };
-        assert!(told == expected || days(&world) > 1, "crash after {at}, {}: {told} messages", calls[at]);
+        assert!(told == expected || days(&world) > 1, "crash after {at}, {call}: {told} messages");
         assert!(note(world.state().updates.last().unwrap()).starts_with(OPENING));
         assert_eq!(world.state().resets, 0);
     }
