@@ -116,8 +116,8 @@ fuzz: ## Hostile input for every parser: make fuzz FUZZ_SECONDS=600 FUZZ_TARGETS
 	done
 
 .PHONY: verify
-verify: ## The model of the reset within larger bounds, some minutes
-	cargo test --locked --test it -- --ignored --nocapture --test-threads 1 model
+verify: ## The model of the reset within larger bounds, and a year of 500 users: some minutes
+	cargo test --locked --test it -- --ignored --nocapture --test-threads 1 model year
 
 .PHONY: lint
 lint: $(INFRA_READY) $(CHECKOV_READY) ## Format, lints, documentation, dependencies, templates
@@ -149,6 +149,17 @@ delete: $(INFRA_READY) ## Takes the stack away again; YES=1
 invoke-remote: $(INFRA_READY) ## One event through the deployed function: make invoke-remote EVENT=events/x.json
 	@test -n "$(EVENT)" || { echo "Name an event: make invoke-remote EVENT=events/sweep-dry-run.json" >&2; exit 2; }
 	$(BIN)/python infra/deploy.py invoke "$(EVENT)"
+
+# What the report is made from: FROM, or what the local function answers, or else the deployed one.
+ANSWERS = $(if $(LOCAL),target/report/answers.jsonl,$(FROM))
+.PHONY: report
+report: $(INFRA_READY) $(if $(LOCAL),build) ## How old passwords are, on one page: make report [ACCOUNTS="ID … or *" | FROM=answers.jsonl | LOCAL=1]
+	$(if $(LOCAL),$(BIN)/python tests/demo/invoke.py --binary $(BOOTSTRAP) --answer $(ANSWERS) events/audit-dry-run.json)
+	PYTHONPATH=infra $(BIN)/python -m report $(if $(ANSWERS),--from "$(ANSWERS)",--accounts "$(ACCOUNTS)")
+
+.PHONY: report-example
+report-example: $(INFRA_READY) ## docs/report-example.*, which the README shows; takes Chromium for the picture
+	$(BIN)/python tests/infra/report_example.py
 
 .PHONY: logs
 logs: $(INFRA_READY) ## The deployed function's log of the last hour

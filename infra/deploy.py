@@ -276,8 +276,9 @@ def opened(path: Path) -> Iterator[Package]:
 COMPUTED = ("CodeBucket", "CodeKey")
 # Parameters that there were once, and why one can do without.
 GONE = {"SweepAlarmHours": "the alarm goes by SweepSchedule"}
-# IAM's limit for a role's name.
+# IAM's limit for a role's name, and what the audit's role adds to that of the function's.
 ROLE_NAME_LENGTH = 64
+AUDIT_SUFFIX = "-audit"
 
 
 def check(parameters: dict[str, dict[str, Any]], name: str, value: str) -> None:
@@ -311,18 +312,19 @@ def check(parameters: dict[str, dict[str, Any]], name: str, value: str) -> None:
 
 
 def check_role(name: str, region: str, parameters: dict[str, str], before: dict[str, str]) -> None:
-    """A Problem if the function's role cannot get the name and path that follow from the parameters."""
+    """A Problem if the functions' roles cannot get the names and the path that follow from the parameters."""
     role = parameters.get("FunctionRoleName", before.get("FunctionRoleName"))
-    if not role and len(f"{name}-{region}") > ROLE_NAME_LENGTH:
+    longest = f"{name}-{region}{AUDIT_SUFFIX}"
+    if not role and len(longest) > ROLE_NAME_LENGTH:
         raise Problem(
-            f"{name}-{region} has more than {ROLE_NAME_LENGTH} characters, and so is no name for the function's role: "
-            "give one with SET=FunctionRoleName=…"
+            f"{longest} has more than {ROLE_NAME_LENGTH} characters, and so is no name for the audit's role: give "
+            "the function's a shorter one with SET=FunctionRoleName=…"
         )
     path = parameters.get("RolePath", before.get("RolePath"))
     if "RolePath" in before and path != before["RolePath"] and role == before.get("FunctionRoleName"):
         raise Problem(
             f"RolePath of a stack that stands is {before['RolePath']}, and IAM moves no role: give FunctionRoleName a "
-            "new value too, and the member roles the new role's ARN"
+            "new value too, and the member stacks the new ARNs of both roles"
         )
 
 
@@ -478,7 +480,7 @@ def deploy(settings: Settings, options: argparse.Namespace) -> None:
         )
     if account.parameters(settings.stack).get("Mode") == "dry-run":
         print(
-            "It runs dry: it reports what it would do, and its role can change nothing. To have it act:\n"
+            "It runs dry: it reports what it would do, and its roles can change nothing. To have it act:\n"
             "  make deploy SET=Mode=remediate"
         )
     for name, value in outputs.items():
@@ -569,22 +571,38 @@ def delete(settings: Settings, options: argparse.Namespace) -> None:
 # Using it ------------------------------------------------------------------------------------------------------------
 
 
+def send(account: Account, function: str, event: Any) -> tuple[Any, str | None]:
+    """The function's answer to one event, and the type of its error if it failed."""
+    # As long as the function may take; and sent once, since a retry would be a second invocation.
+    patient = Config(read_timeout=910, retries={"total_max_attempts": 1})
+    answer = account.client("lambda", config=patient).invoke(FunctionName=function, Payload=json.dumps(event).encode())
+    body = json.loads(answer["Payload"].read() or b"null")
+    return body, body.get("errorType", answer["FunctionError"]) if "FunctionError" in answer else None
+
+
+def is_audit(event: Any) -> bool:
+    """Whether an event orders an audit, which has a function of its own."""
+    return isinstance(event, dict) and event.get("action") == "audit"
+
+
+def function_for(event: Any, outputs: dict[str, str]) -> str:
+    """The name of the deployed function that an event is for."""
+    return outputs["AuditFunctionName" if is_audit(event) else "FunctionName"]
+
+
 def invoke(settings: Settings, options: argparse.Namespace) -> None:
-    """Sends one event to the deployed function and prints its answer."""
+    """Sends one event to the deployed function that it is for, and prints the answer."""
     try:
         event = json.loads(options.event.read_text())
     except (OSError, ValueError) as error:
         raise Problem(f"{options.event}: {error}") from error
     account = Account(settings)
     account.show()
-    function = account.deployed(settings.stack)["FunctionName"]
-    # As long as the function may take; and sent once, since a retry would be a second invocation.
-    patient = Config(read_timeout=910, retries={"total_max_attempts": 1})
-    answer = account.client("lambda", config=patient).invoke(FunctionName=function, Payload=json.dumps(event).encode())
-    body = json.loads(answer["Payload"].read() or b"null")
+    function = function_for(event, account.deployed(settings.stack))
+    body, error = send(account, function, event)
     print(json.dumps(body, indent=2, ensure_ascii=False))
-    if "FunctionError" in answer:
-        raise Problem(f"the function failed: {body.get('errorType', answer['FunctionError'])}")
+    if error:
+        raise Problem(f"the function failed: {error}")
 
 
 def logs(settings: Settings, options: argparse.Namespace) -> None:

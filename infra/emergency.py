@@ -12,12 +12,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 from deploy import SAMCONFIG, Account, Problem, Settings, plainly
 
-# The template's parameter for what `start` puts back; 0 is none.
-PARAMETER = "ReservedConcurrency"
+# The outputs that name the functions, and the template's parameter for what `start` puts back; 0, or none, is none.
+FUNCTIONS = {"FunctionName": "ReservedConcurrency", "AuditFunctionName": None}
 
 
 def switch_mappings(client: Any, function: str, enabled: bool) -> None:
-    """Lets the function take from its queue, or not."""
+    """Lets a function take from its queue, or not."""
     pages = client.get_paginator("list_event_source_mappings").paginate(FunctionName=function)
     for mapping in [mapping for page in pages for mapping in page["EventSourceMappings"]]:
         try:
@@ -25,18 +25,20 @@ def switch_mappings(client: Any, function: str, enabled: bool) -> None:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ResourceInUseException":
                 raise
-            raise Problem("the queue's event source mapping is still changing: run this again in a minute") from error
+            raise Problem("a queue's event source mapping is still changing: run this again in a minute") from error
 
 
 def stop(settings: Settings, _options: argparse.Namespace) -> None:
     """Lets no invocation begin any more."""
     account = Account(settings)
     account.show()
-    function = account.deployed(settings.stack)["FunctionName"]
+    outputs = account.deployed(settings.stack)
     client = account.client("lambda")
-    client.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
-    # Or the queue would count a failed delivery for each try, and give the job up after five.
-    switch_mappings(client, function, False)
+    for output in FUNCTIONS:
+        client.put_function_concurrency(FunctionName=outputs[output], ReservedConcurrentExecutions=0)
+    # Or a queue would count a failed delivery for each try, and give the job up after five.
+    for output in FUNCTIONS:
+        switch_mappings(client, outputs[output], False)
     print(
         "Stopped: nothing begins any more. What is under way comes to its end within 15 minutes. Queued jobs wait, for "
         "four days at most. Events go to the dead-letter queue, where they stay for 14 days.\n"
@@ -48,14 +50,15 @@ def start(settings: Settings, _options: argparse.Namespace) -> None:
     """Takes `stop` back."""
     account = Account(settings)
     account.show()
-    function = account.deployed(settings.stack)["FunctionName"]
+    outputs, parameters = account.deployed(settings.stack), account.parameters(settings.stack)
     client = account.client("lambda")
-    reserved = int(account.parameters(settings.stack)[PARAMETER])
-    if reserved:
-        client.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=reserved)
-    else:
-        client.delete_function_concurrency(FunctionName=function)
-    switch_mappings(client, function, True)
+    for output, parameter in FUNCTIONS.items():
+        reserved = int(parameters[parameter]) if parameter else 0
+        if reserved:
+            client.put_function_concurrency(FunctionName=outputs[output], ReservedConcurrentExecutions=reserved)
+        else:
+            client.delete_function_concurrency(FunctionName=outputs[output])
+        switch_mappings(client, outputs[output], True)
     print("Started. What came meanwhile lies in the dead-letter queue: make redrive sends it again.")
 
 

@@ -53,9 +53,9 @@ PARAMETERS = """Parameters:
     MaxLength: 1024
 
 """
-CODE = """      CodeUri:
-        Bucket: !Ref CodeBucket
-        Key: !Ref CodeKey
+CODE = """    CodeUri:
+      Bucket: !Ref CodeBucket
+      Key: !Ref CodeKey
 """
 
 

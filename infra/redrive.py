@@ -1,4 +1,4 @@
-"""Sends dead letters to the function again: shows each, and deletes it once the function has succeeded with it.
+"""Sends dead letters to their function again: shows each, and deletes it once the function has succeeded with it.
 
 A message is deleted only after the function answered without a failure. Everything else stays in the queue: what failed
 again, what was declined, and what is in no known form.
@@ -15,7 +15,7 @@ from typing import Any
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from deploy import SAMCONFIG, Account, Problem, Settings, ask, plainly
+from deploy import SAMCONFIG, Account, Problem, Settings, ask, function_for, plainly
 
 # How long a message is hidden from others: the longest that an invocation takes, and time to read before it.
 HIDDEN_SECONDS = 1200
@@ -27,12 +27,13 @@ PATIENT = Config(read_timeout=910, retries={"total_max_attempts": 1})
 
 @dataclass(frozen=True)
 class Letter:
-    """A dead letter: how it came to the queue, why, and what the function is to be given."""
+    """A dead letter: how it came to the queue, why, and what a function is to be given."""
 
     origin: str
     why: str
     # None: there is nothing that could be sent.
     event: Any
+    # What was asked for, without what a queue puts around it.
     shown: Any
 
 
@@ -81,7 +82,7 @@ def letter(message: dict[str, Any]) -> Letter:
 
 
 def failures(payload: Any) -> list[str]:
-    """What a function error names: each user or policy that failed, or else its message."""
+    """What a function error names: each user, policy or audit that failed, or else its message."""
     if not isinstance(payload, dict):
         return []
     text = str(payload.get("errorMessage", ""))
@@ -93,20 +94,24 @@ def failures(payload: Any) -> list[str]:
         for item in [*answer.get("users", []), *answer.get("policies", [])]
         if item.get("status") == "failed"
     ]
+    # An audit that was done in part has a reason, too.
+    audits = [item for item in answer.get("accounts", []) if "reason" in item]
+    failed += [f"audit of account {item.get('account_id')}: {item['reason']}" for item in audits]
     return failed or [f"{payload.get('errorType', 'error')}: {text}"]
 
 
-class Function:
-    """The deployed function."""
+class Functions:
+    """The deployed functions."""
 
-    def __init__(self, account: Account, name: str) -> None:
+    def __init__(self, account: Account, outputs: dict[str, str]) -> None:
         self.client = account.client("lambda", config=PATIENT)
-        self.name = name
+        self.outputs = outputs
 
-    def send(self, event: Any) -> str | None:
-        """Waits until the function is done with an event; what failed, if anything did."""
+    def send(self, letter: Letter) -> str | None:
+        """Waits until the function that a letter is for is done with it; what failed, if anything did."""
+        name = function_for(letter.shown, self.outputs)
         try:
-            answer = self.client.invoke(FunctionName=self.name, Payload=json.dumps(event).encode())
+            answer = self.client.invoke(FunctionName=name, Payload=json.dumps(letter.event).encode())
             payload = json.loads(answer["Payload"].read() or b"null")
         except ClientError as error:
             return f"{error.response['Error']['Code']}: {error.response['Error']['Message']}"
@@ -160,11 +165,11 @@ class Queue:
 
 
 def redrive(settings: Settings, options: argparse.Namespace) -> None:
-    """Shows each dead letter, asks, sends it to the function again, and deletes it if that succeeded."""
+    """Shows each dead letter, asks, sends it to its function again, and deletes it if that succeeded."""
     account = Account(settings)
     account.show()
     outputs = account.deployed(settings.stack)
-    function = Function(account, outputs["FunctionName"])
+    functions = Functions(account, outputs)
     queue = Queue(account, outputs["DeadLetterQueueUrl"])
     sent = kept = 0
     answer = "a" if options.yes else ""
@@ -186,7 +191,7 @@ def redrive(settings: Settings, options: argparse.Namespace) -> None:
                 print("kept")
                 kept += 1
                 continue
-            problem = function.send(found.event)
+            problem = functions.send(found)
             if problem is None:
                 queue.delete(message)
                 print("succeeded, and deleted")

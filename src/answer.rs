@@ -7,13 +7,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::ser::SerializeStruct;
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use serde_json::Value;
-use time::OffsetDateTime;
+use serde_json::{Value, json};
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
 
 use crate::account::password_policy::{Change, EffectivePolicy, Withheld};
 use crate::account::undo;
+use crate::audit::{State, StoredSecret};
 use crate::aws::{CallError, NotSent, OutOfReach, Recorded};
 use crate::event::{IgnoredReason, UserRef};
 use crate::identity::{AccountId, UserName};
@@ -37,6 +39,13 @@ pub(crate) enum Problem {
     NotSent(#[from] NotSent),
     #[error(transparent)]
     Reset(#[from] Failure),
+    #[error("Security Hub did not take the finding {id}: {code}")]
+    NotRaised {
+        /// The finding.
+        id: String,
+        /// What it said.
+        code: String,
+    },
     #[error("others keep changing the policy; a retry goes on")]
     Contested,
     #[error("{what}, but operators could not be told: {error}")]
@@ -51,7 +60,7 @@ impl Problem {
     /// Whether no retry mends it: a person has to act, and should be told so.
     pub(crate) fn needs_a_person(&self) -> bool {
         match self {
-            Self::OutOfTime | Self::Contested => false,
+            Self::OutOfTime | Self::Contested | Self::NotRaised { .. } => false,
             Self::OutOfReach(error) => error.needs_a_person(),
             Self::Call(error) | Self::Untold { error, .. } => error.needs_a_person,
             Self::Survey(error) => error.needs_a_person(),
@@ -367,6 +376,152 @@ impl SecretAnswer {
     }
 }
 
+/// What an audit found in an account, or what became of a job for it.
+#[derive(Debug, Clone)]
+pub(crate) struct AccountAnswer {
+    pub(crate) account_id: AccountId,
+    /// The first thing that went wrong.
+    pub(crate) problem: Option<Problem>,
+    /// What a person has to see to, and no retry mends.
+    pub(crate) notice: Option<String>,
+    /// Whether the function cannot get into it, and nobody asked for it by hand.
+    pub(crate) is_out_of_reach: bool,
+    /// Whether findings can be raised there.
+    pub(crate) is_security_hub_on: bool,
+    /// Each console user, in the order of their names.
+    pub(crate) users: Vec<AuditedUser>,
+    /// None if nothing was looked at.
+    pub(crate) totals: Option<AuditTotals>,
+}
+
+/// A console user as an audit found them.
+#[derive(Debug, Clone)]
+pub(crate) struct AuditedUser {
+    pub(crate) user_name: UserName,
+    pub(crate) state: State,
+    pub(crate) password_age_days: Option<u32>,
+    pub(crate) max_password_age_days: u16,
+    /// When the password was set.
+    pub(crate) changed: Option<OffsetDateTime>,
+    /// When it will be too old, or is replaced.
+    pub(crate) due: Option<OffsetDateTime>,
+    pub(crate) last_sign_in: Option<OffsetDateTime>,
+    pub(crate) mfa: bool,
+    /// Id, status and workflow of the finding.
+    pub(crate) finding: Option<(String, &'static str, &'static str)>,
+    pub(crate) secret: Option<StoredSecret>,
+}
+
+/// What an audit counted, and what it did.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub(crate) struct AuditTotals {
+    pub(crate) users: usize,
+    pub(crate) fresh: usize,
+    pub(crate) expiring: usize,
+    pub(crate) stale: usize,
+    pub(crate) in_grace: usize,
+    pub(crate) held: usize,
+    pub(crate) exempt: usize,
+    pub(crate) unclaimed: usize,
+    pub(crate) without_mfa: usize,
+    pub(crate) never_signed_in: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) oldest_password_age_days: Option<u32>,
+    pub(crate) imported: usize,
+    pub(crate) warned: usize,
+    pub(crate) reminded: usize,
+    pub(crate) tidied: usize,
+    pub(crate) enrolled: usize,
+    pub(crate) failed: usize,
+}
+
+impl AccountAnswer {
+    /// What is answered if nothing could be looked at.
+    pub(crate) fn failed(account_id: AccountId, problem: Problem) -> Self {
+        tracing::error!(%account_id, %problem, "the account could not be audited");
+        Self { problem: Some(problem), ..Self::queued(account_id) }
+    }
+
+    /// What is answered if another invocation sees to it.
+    pub(crate) fn queued(account_id: AccountId) -> Self {
+        Self {
+            account_id,
+            problem: None,
+            notice: None,
+            is_out_of_reach: false,
+            is_security_hub_on: false,
+            users: Vec::new(),
+            totals: None,
+        }
+    }
+
+    /// What is answered if the function cannot get into the account: no retry
+    /// mends that, and operators were told.
+    pub(crate) fn out_of_reach(account_id: AccountId) -> Self {
+        Self { is_out_of_reach: true, ..Self::queued(account_id) }
+    }
+
+    fn status(&self) -> &'static str {
+        match self.totals {
+            Some(_) => "audited",
+            None if self.is_out_of_reach => "out-of-reach",
+            None if self.problem.is_some() => "failed",
+            None => "queued",
+        }
+    }
+}
+
+impl Serialize for AccountAnswer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("account_id", &self.account_id)?;
+        map.serialize_entry("status", self.status())?;
+        if let Some(reason) = self.problem.as_ref().map(ToString::to_string).or_else(|| self.notice.clone()) {
+            map.serialize_entry("reason", &reason)?;
+        }
+        if let Some(totals) = &self.totals {
+            map.serialize_entry("security_hub", if self.is_security_hub_on { "on" } else { "off" })?;
+            map.serialize_entry("users", &self.users)?;
+            map.serialize_entry("totals", totals)?;
+        }
+        map.end()
+    }
+}
+
+impl Serialize for AuditedUser {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let date = |at: Option<OffsetDateTime>| at.and_then(|at| at.to_offset(UtcOffset::UTC).format(&Rfc3339).ok());
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("user_name", &self.user_name)?;
+        map.serialize_entry("state", self.state.as_str())?;
+        if let Some(days) = self.password_age_days {
+            map.serialize_entry("password_age_days", &days)?;
+        }
+        map.serialize_entry("max_password_age_days", &self.max_password_age_days)?;
+        let dates = [("password_last_changed", self.changed), ("due", self.due), ("last_sign_in", self.last_sign_in)];
+        for (name, at) in dates {
+            if let Some(at) = date(at) {
+                map.serialize_entry(name, &at)?;
+            }
+        }
+        map.serialize_entry("mfa", &self.mfa)?;
+        if let State::Exempt(exemption) = self.state {
+            map.serialize_entry("exempt_because", exemption.as_str())?;
+        }
+        if let Some((id, status, workflow)) = &self.finding {
+            map.serialize_entry("finding", &json!({ "id": id, "status": status, "workflow": workflow }))?;
+        }
+        if let Some(StoredSecret { arn, is_claimed, stored_at }) = &self.secret {
+            let mut secret = json!({ "arn": arn.as_str(), "claimed": is_claimed });
+            if let Some(at) = date(*stored_at) {
+                secret["stored_at"] = json!(at);
+            }
+            map.serialize_entry("secret", &secret)?;
+        }
+        map.end()
+    }
+}
+
 /// The answer to an invocation, and what is counted in its metrics.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Answer {
@@ -380,6 +535,9 @@ pub(crate) struct Answer {
     pub(crate) users: Vec<UserAnswer>,
     /// Every secret that was to be taken over.
     pub(crate) secrets: Vec<SecretAnswer>,
+    /// Every account that was audited, or left to other invocations; none if the
+    /// request was another one.
+    pub(crate) accounts: Option<Vec<AccountAnswer>>,
     /// Whether a sweep was ordered.
     pub(crate) is_sweep: bool,
 }
@@ -420,6 +578,8 @@ impl Answer {
         totals.failed += self.findings.iter().filter(|finding| finding.has_failed()).count();
         let has_failed = |secret: &&SecretAnswer| matches!(secret.outcome, SecretOutcome::Failed(_));
         totals.failed += self.secrets.iter().filter(has_failed).count();
+        totals.queued += self.accounts.iter().flatten().filter(|account| account.status() == "queued").count();
+        totals.failed += self.accounts.iter().flatten().filter(|account| account.problem.is_some()).count();
         totals
     }
 
@@ -444,17 +604,18 @@ impl Answer {
 
 impl Serialize for Answer {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut answer = serializer.serialize_struct("Answer", 6)?;
-        answer.serialize_field("mode", self.mode())?;
-        answer.serialize_field("findings", &self.findings)?;
-        answer.serialize_field("policies", &self.policies)?;
-        answer.serialize_field("users", &self.users)?;
-        if self.secrets.is_empty() {
-            answer.skip_field("secrets")?;
-        } else {
-            answer.serialize_field("secrets", &self.secrets)?;
+        let mut answer = serializer.serialize_map(None)?;
+        answer.serialize_entry("mode", self.mode())?;
+        answer.serialize_entry("findings", &self.findings)?;
+        answer.serialize_entry("policies", &self.policies)?;
+        match &self.accounts {
+            Some(accounts) => answer.serialize_entry("accounts", accounts)?,
+            None => answer.serialize_entry("users", &self.users)?,
         }
-        answer.serialize_field("totals", &self.totals())?;
+        if !self.secrets.is_empty() {
+            answer.serialize_entry("secrets", &self.secrets)?;
+        }
+        answer.serialize_entry("totals", &self.totals())?;
         answer.end()
     }
 }

@@ -40,8 +40,8 @@ pub(crate) fn assess(
 }
 
 fn is_exempt(user: &UserFacts, config: &Config) -> bool {
-    let by_tag = |tags: &Vec<(String, String)>| tags.iter().any(|(key, value)| config.exempt_tag.is(key, value));
-    user.tags.as_ref().is_none_or(by_tag) || is_exempt_by_name(&user.user.name, &user.user.path, config)
+    user.tags.as_ref().is_none_or(|tags| config.exempt_tag.is_one_of(tags))
+        || is_exempt_by_name(&user.user.name, &user.user.path, config)
 }
 
 /// When the password was set, as far as IAM tells.

@@ -38,6 +38,14 @@ pub struct Config {
     /// `GRACE_DAYS`, 0 to 90, default 0: how many days a user has to change a
     /// password that is too old, before it is replaced.
     pub grace_days: u16,
+    /// `WARN_DAYS`, default `14,3`: how many days before a password is too old an
+    /// audit tells its user, the greatest first. Each 1 to 365; may be empty.
+    pub warn_days: Vec<u16>,
+    /// `CLAIM_DAYS`, 1 to 90, default 7: after how many days an audit reminds a
+    /// user of a new password that was not used.
+    pub claim_days: u16,
+    /// `EMAIL_TAG`: the IAM tag with a user's e-mail address, default none.
+    pub email_tag: Option<String>,
     /// `EXEMPT_TAG`, default `password-remediation=exempt`.
     pub exempt_tag: ExemptTag,
     /// `EXEMPT_USERS`: globs of user names or paths, default none.
@@ -117,6 +125,12 @@ impl ExemptTag {
     pub fn is(&self, key: &str, value: &str) -> bool {
         self.key.eq_ignore_ascii_case(key.trim()) && self.value.eq_ignore_ascii_case(value.trim())
     }
+
+    /// Whether it is among a user's tags.
+    #[must_use]
+    pub fn is_one_of(&self, tags: &[(String, String)]) -> bool {
+        tags.iter().any(|(key, value)| self.is(key, value))
+    }
 }
 
 impl FromStr for ExemptTag {
@@ -160,6 +174,7 @@ impl Config {
     /// with the value and what is allowed.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let env = Environment(lookup);
+        let work_queue_url = env.optional("WORK_QUEUE_URL", "the URL of an SQS queue", queue_url)?;
         Ok(Self {
             notification_topic_arn: env.required("NOTIFICATION_TOPIC_ARN", TOPIC_ARN, topic_arn)?,
             ledger_table: env.required("LEDGER_TABLE", TABLE_NAME, table_name)?,
@@ -171,6 +186,9 @@ impl Config {
             sweep: env.choice("SWEEP", &[("stale", SweepMode::Stale), ("off", SweepMode::Off)])?,
             max_resets_per_sweep: env.number("MAX_RESETS_PER_SWEEP", 25, 0, 5000)?,
             grace_days: env.number("GRACE_DAYS", 0, 0, 90)?,
+            warn_days: env.warn_days()?,
+            claim_days: env.number("CLAIM_DAYS", 7, 1, 90)?,
+            email_tag: env.optional("EMAIL_TAG", TAG_KEY, tag_key)?,
             exempt_tag: env
                 .or_default("EXEMPT_TAG", "password-remediation=exempt", "KEY=VALUE", |text| text.parse().ok())?,
             exempt_users: env.globs("EXEMPT_USERS", ""),
@@ -184,8 +202,9 @@ impl Config {
                 password_age_findings: env.globs("PASSWORD_AGE_FINDINGS", PASSWORD_AGE_FINDINGS),
                 trusted_products: env.globs("TRUSTED_PRODUCTS", ""),
                 accounts: env.or_default("ACCOUNTS", "*", ACCOUNTS, |text| text.parse().ok())?,
+                has_queue: work_queue_url.is_some(),
             },
-            work_queue_url: env.optional("WORK_QUEUE_URL", "the URL of an SQS queue", queue_url)?,
+            work_queue_url,
             member_role_name: env.optional("MEMBER_ROLE_NAME", ROLE_NAME, role_name)?,
             notification_language: env
                 .choice("NOTIFICATION_LANGUAGE", &[("en", Language::En), ("ja", Language::Ja)])?,
@@ -257,6 +276,23 @@ impl<F: Fn(&str) -> Option<String>> Environment<F> {
         Ok(parsed.unwrap_or(default))
     }
 
+    /// One that is there and empty differs from one that is not: no warnings.
+    fn warn_days(&self) -> Result<Vec<u16>, ConfigError> {
+        const VARIABLE: &str = "WARN_DAYS";
+        let text = (self.0)(VARIABLE).unwrap_or_else(|| "14,3".to_owned());
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        let days: Option<Vec<u16>> =
+            parts.map(|part| part.parse().ok().filter(|days| (1..=365).contains(days))).collect();
+        let mut days = days.ok_or_else(|| ConfigError {
+            variable: VARIABLE,
+            value: Some(text.clone()),
+            allowed: "whole numbers from 1 to 365, separated by commas, or to nothing".to_owned(),
+        })?;
+        days.sort_unstable_by(|one, other| other.cmp(one));
+        days.dedup();
+        Ok(days)
+    }
+
     fn globs(&self, variable: &'static str, default: &str) -> Globs {
         Globs::parse(self.get(variable).as_deref().unwrap_or(default))
     }
@@ -304,6 +340,12 @@ const KMS_KEY: &str = "the id, ARN or alias of a KMS key (1234abcd-…, arn:aws:
 
 fn kms_key(text: &str) -> Option<String> {
     is_made_of(text, ":/_-", 2048).then(|| text.to_owned())
+}
+
+const TAG_KEY: &str = "the key of an IAM tag, of 1 to 128 characters";
+
+fn tag_key(text: &str) -> Option<String> {
+    (1..=128).contains(&text.chars().count()).then(|| text.to_owned())
 }
 
 const ROLE_NAME: &str = "the name of an IAM role, without its path (1 to 64 letters, digits and + = , . @ _ -)";

@@ -17,6 +17,7 @@ use rand::rngs::SysRng;
 use sha2::{Digest, Sha256};
 use time::{OffsetDateTime, UtcOffset};
 
+use crate::audit::Warning;
 use crate::identity::{AccountId, UserName};
 use crate::password::NoRandomness;
 use crate::secret::{SecretArn, SecretState, VersionId};
@@ -180,6 +181,30 @@ pub struct Grace {
     pub demanded_at: OffsetDateTime,
     /// From when on the password is replaced.
     pub due_at: OffsetDateTime,
+}
+
+/// What a user was told by audits, and where.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The last warning that the password will be too old.
+    pub(crate) warned: Option<Warning>,
+    /// When the password was stored of which the user was reminded.
+    pub reminded_of: Option<OffsetDateTime>,
+}
+
+/// An address that gets a user's messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// The address.
+    pub address: String,
+    /// The subscription's ARN.
+    pub arn: String,
+}
+
+/// The partition key of the item that remembers an account's subscriptions.
+#[must_use]
+pub fn subscriptions_item_id(account_id: &AccountId) -> String {
+    format!("subscriptions#{account_id}")
 }
 
 /// Something that is done once a day, however many invocations have a reason to.

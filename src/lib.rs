@@ -22,6 +22,7 @@ mod account;
 mod account_list;
 mod answer;
 mod assessment;
+mod audit;
 pub mod aws;
 pub mod config;
 mod event;

@@ -39,6 +39,18 @@ pub(crate) struct UserFacts {
     pub read_at: OffsetDateTime,
 }
 
+/// Whether there is a user of that name.
+#[derive(Debug)]
+pub(crate) enum FoundUser {
+    /// There is.
+    There(Box<UserFacts>),
+    /// There is none.
+    Gone {
+        /// The secret that was the user's, or would be.
+        secret: Option<SecretState>,
+    },
+}
+
 /// Why there are no facts.
 #[derive(Debug, thiserror::Error)]
 pub enum SurveyError {
@@ -81,7 +93,7 @@ pub(crate) async fn account(account: &Account, until: Instant) -> Result<Account
     Ok(AccountFacts { policy: policy?, report })
 }
 
-/// Reads what is known of the user of that name; none if there is no such user.
+/// Reads what is known of the user of that name.
 ///
 /// # Errors
 ///
@@ -92,7 +104,7 @@ pub(crate) async fn user(
     partition: Partition,
     secret_prefix: &str,
     name: &UserName,
-) -> Result<Option<UserFacts>, CallError> {
+) -> Result<FoundUser, CallError> {
     let iam = &account.iam;
     // Name and path may be written otherwise than IAM has them. Taking them to
     // be right saves a round trip; the rare other case is read again below.
@@ -105,7 +117,7 @@ pub(crate) async fn user(
         iam.change_password_access(&guessed_arn),
         account.secrets.describe(&guessed_secret),
     );
-    let Some(user) = user? else { return Ok(None) };
+    let Some(user) = user? else { return Ok(FoundUser::Gone { secret: secret? }) };
     let tags = match tags {
         Ok(tags) => Some(tags),
         Err(error) if !error.needs_a_person => return Err(error),
@@ -125,7 +137,7 @@ pub(crate) async fn user(
         },
         async { if secret_name == guessed_secret { secret } else { account.secrets.describe(&secret_name).await } },
     );
-    Ok(Some(UserFacts {
+    Ok(FoundUser::There(Box::new(UserFacts {
         account_id: account.id.clone(),
         tags,
         profile: profile?,
@@ -134,5 +146,5 @@ pub(crate) async fn user(
         secret: secret?,
         read_at: OffsetDateTime::now_utc(),
         user,
-    }))
+    })))
 }

@@ -16,7 +16,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{Layer, Registry};
 
 use crate::NAME;
-use crate::answer::{Answer, PolicyOutcome, UserAnswer, UserOutcome};
+use crate::answer::{Answer, AuditTotals, PolicyOutcome, UserAnswer, UserOutcome};
+use crate::audit::State;
 use crate::reset::SkipReason;
 
 /// The targets of this crate's own log lines.
@@ -75,6 +76,37 @@ impl fmt::Debug for Metrics {
     }
 }
 
+/// What audits counted. `Audits` are those that came to their end without a
+/// failure.
+fn audited(answer: &Answer) -> Vec<(&'static str, &'static str, usize)> {
+    let accounts = || answer.accounts.iter().flatten();
+    if accounts().next().is_none() {
+        return Vec::new();
+    }
+    let totals = || accounts().filter_map(|account| account.totals);
+    let sum = |count: fn(AuditTotals) -> usize| totals().map(count).sum();
+    let mut values = vec![
+        ("Audits", "Count", accounts().filter(|account| account.totals.is_some() && account.problem.is_none()).count()),
+        ("AuditedUsers", "Count", sum(|totals| totals.users)),
+        ("Stale", "Count", sum(|totals| totals.stale)),
+        ("Expiring", "Count", sum(|totals| totals.expiring)),
+        ("InGrace", "Count", sum(|totals| totals.in_grace)),
+        ("HeldUsers", "Count", sum(|totals| totals.held)),
+        ("Exempt", "Count", sum(|totals| totals.exempt)),
+        ("Unclaimed", "Count", sum(|totals| totals.unclaimed)),
+        ("WithoutMfa", "Count", sum(|totals| totals.without_mfa)),
+    ];
+    let users = accounts().flat_map(|account| &account.users);
+    let others = users.filter(|user| !matches!(user.state, State::Exempt(_)));
+    let oldest = others.filter_map(|user| user.password_age_days).max();
+    values.extend(oldest.map(|days| ("OldestPasswordAgeDays", "None", days as usize)));
+    values
+}
+
+fn accounts_out_of_reach(answer: &Answer) -> usize {
+    answer.accounts.iter().flatten().filter(|account| account.is_out_of_reach).count()
+}
+
 fn metrics(answer: &Answer, now: OffsetDateTime) -> Value {
     let totals = answer.totals();
     let mut values = vec![
@@ -87,7 +119,7 @@ fn metrics(answer: &Answer, now: OffsetDateTime) -> Value {
         ("Queued", "Count", totals.queued),
         ("Failures", "Count", totals.failed),
         ("IgnoredFindings", "Count", answer.ignored_findings()),
-        ("OutOfReach", "Count", answer.findings_out_of_reach()),
+        ("OutOfReach", "Count", answer.findings_out_of_reach() + accounts_out_of_reach(answer)),
         ("Sweeps", "Count", usize::from(answer.is_sweep && totals.failed == 0)),
     ];
     let policies = answer.policies.iter();
@@ -99,6 +131,7 @@ fn metrics(answer: &Answer, now: OffsetDateTime) -> Value {
     if let Some(days) = oldest {
         values.push(("OldestPasswordAgeDays", "None", days as usize));
     }
+    values.extend(audited(answer));
     let definitions: Vec<Value> = values.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit})).collect();
     let mut line = json!({
         "_aws": {

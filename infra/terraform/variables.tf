@@ -34,7 +34,7 @@ variable "accounts" {
 
 variable "mode" {
   type        = string
-  description = "MODE. dry-run: read everything, write nothing. The function's role then lacks every writing action."
+  description = "MODE. dry-run: read everything, write nothing. The functions' roles then lack every writing action."
   default     = "remediate"
 
   validation {
@@ -106,6 +106,39 @@ variable "grace_days" {
   validation {
     condition     = var.grace_days >= 0 && var.grace_days <= 90
     error_message = "GraceDays: allowed are 0 to 90."
+  }
+}
+
+variable "warn_days" {
+  type        = list(string)
+  description = "WARN_DAYS. So many days before a password is too old, an audit tells its user; comma-separated, empty for never."
+  default     = ["14", "3"]
+
+  validation {
+    condition     = alltrue([for item in var.warn_days : can(regex("^([1-9]\\d?|[12]\\d\\d|3[0-5]\\d|36[0-5])?$", item))])
+    error_message = "WarnDays: whole numbers from 1 to 365, separated by commas, or nothing."
+  }
+}
+
+variable "claim_days" {
+  type        = number
+  description = "CLAIM_DAYS. After so many days an audit reminds users who have not used a new password."
+  default     = 7
+
+  validation {
+    condition     = var.claim_days >= 1 && var.claim_days <= 90
+    error_message = "ClaimDays: allowed are 1 to 90."
+  }
+}
+
+variable "email_tag" {
+  type        = string
+  description = "EMAIL_TAG. Key of the IAM tag with a user's e-mail address, which an audit subscribes to the user's messages; empty for none. Only with one may the audit subscribe anybody."
+  default     = ""
+
+  validation {
+    condition     = can(regex("^([A-Za-z0-9_.:/=+@-][A-Za-z0-9 _.:/=+@-]{0,127})?$", var.email_tag))
+    error_message = "EmailTag: it has to match ^([A-Za-z0-9_.:/=+@-][A-Za-z0-9 _.:/=+@-]{0,127})?$."
   }
 }
 
@@ -199,7 +232,7 @@ variable "trusted_products" {
 
 variable "work_queue" {
   type        = string
-  description = "WORK_QUEUE_URL. Whether sweeps queue one job a user or work inline, where 900 seconds are the limit."
+  description = "WORK_QUEUE_URL. Whether sweeps queue one job a user or work inline, where 900 seconds are the limit. Without queues there are no orders for all accounts, and the schedules see to the functions' own account alone."
   default     = "use"
 
   validation {
@@ -210,12 +243,12 @@ variable "work_queue" {
 
 variable "member_role_name" {
   type        = string
-  description = "MEMBER_ROLE_NAME. The role of infra/member-role.yaml in the accounts of the organisation; empty for none. Without one, the rules forward findings of the function's own account only."
+  description = "MEMBER_ROLE_NAME. The role of infra/member-role.yaml in the accounts of the organisation; empty for none. Without one, the rules forward findings of the function's own account only. The audit's role there is NAME-audit, and IAM allows 64 characters."
   default     = ""
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9+=,.@_-]{0,64}$", var.member_role_name))
-    error_message = "MemberRoleName: it has to match ^[A-Za-z0-9+=,.@_-]{0,64}$."
+    condition     = can(regex("^[A-Za-z0-9+=,.@_-]{0,58}$", var.member_role_name))
+    error_message = "MemberRoleName: it has to match ^[A-Za-z0-9+=,.@_-]{0,58}$."
   }
 }
 
@@ -265,12 +298,23 @@ variable "ledger_kms_key_arn" {
 
 variable "sweep_schedule" {
   type        = string
-  description = "When to sweep the function's own account, such as rate(1 day) or cron(0 3 * * ? *); empty for never."
+  description = "When to sweep the function's own account and, with MemberRoleName, those of the organisation, such as rate(1 day) or cron(0 3 * * ? *); empty for never. Where Security Hub is off, only this resets anybody by itself."
   default     = ""
 
   validation {
     condition     = can(regex("^((rate|cron|at)\\(.+\\))?$", var.sweep_schedule))
     error_message = "SweepSchedule: it has to match ^((rate|cron|at)\\(.+\\))?$."
+  }
+}
+
+variable "audit_schedule" {
+  type        = string
+  description = "When to audit the same accounts; empty for never."
+  default     = "rate(1 day)"
+
+  validation {
+    condition     = can(regex("^((rate|cron|at)\\(.+\\))?$", var.audit_schedule))
+    error_message = "AuditSchedule: it has to match ^((rate|cron|at)\\(.+\\))?$."
   }
 }
 
@@ -319,18 +363,18 @@ variable "reserved_concurrency" {
 
 variable "function_role_name" {
   type        = string
-  description = "Name of the function's role, which the member roles trust; empty for STACK-REGION. IAM allows 64 characters."
+  description = "Name of the function's role, which the member roles trust; empty for STACK-REGION. The audit's role is NAME-audit, and IAM allows 64 characters."
   default     = ""
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9+=,.@_-]{0,64}$", var.function_role_name))
-    error_message = "FunctionRoleName: it has to match ^[A-Za-z0-9+=,.@_-]{0,64}$."
+    condition     = can(regex("^[A-Za-z0-9+=,.@_-]{0,58}$", var.function_role_name))
+    error_message = "FunctionRoleName: it has to match ^[A-Za-z0-9+=,.@_-]{0,58}$."
   }
 }
 
 variable "role_path" {
   type        = string
-  description = "Path of every role here. IAM cannot move a role: with another path, the function's role needs another name too."
+  description = "Path of every role here. IAM cannot move a role: with another path, FunctionRoleName has to be another too."
   default     = "/"
 
   validation {
@@ -367,6 +411,9 @@ locals {
     Sweep                  = var.sweep
     MaxResetsPerSweep      = var.max_resets_per_sweep
     GraceDays              = var.grace_days
+    WarnDays               = join(",", var.warn_days)
+    ClaimDays              = var.claim_days
+    EmailTag               = var.email_tag
     ExemptTagKey           = var.exempt_tag_key
     ExemptTagValue         = var.exempt_tag_value
     ExemptUsers            = var.exempt_users
@@ -382,6 +429,7 @@ locals {
     LogLevel               = var.log_level
     LedgerKmsKeyArn        = var.ledger_kms_key_arn
     SweepSchedule          = var.sweep_schedule
+    AuditSchedule          = var.audit_schedule
     CustomAction           = var.custom_action
     LogRetentionDays       = var.log_retention_days
     LogKmsKeyArn           = var.log_kms_key_arn

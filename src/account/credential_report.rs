@@ -45,6 +45,11 @@ pub(crate) struct Row {
     /// When the password was set last. None if there is no password, or no date
     /// that could be read. It may lie in the future.
     pub password_last_changed: Option<OffsetDateTime>,
+    /// When the user last signed in with the password. None if never, or if the
+    /// report does not tell.
+    pub last_sign_in: Option<OffsetDateTime>,
+    /// Whether an MFA device is active for the user.
+    pub mfa_active: bool,
     /// When the user was created, if the report says so.
     pub created: Option<OffsetDateTime>,
 }
@@ -61,10 +66,13 @@ impl Row {
     fn absorb(&mut self, other: Self) {
         let password_enabled = self.password_enabled || other.password_enabled;
         let created = self.created.max(other.created);
+        let last_sign_in = self.last_sign_in.max(other.last_sign_in);
+        let mfa_active = self.mfa_active && other.mfa_active;
         if other.password_last_changed > self.password_last_changed {
             *self = other;
         }
         self.password_enabled = password_enabled;
+        (self.last_sign_in, self.mfa_active) = (last_sign_in, mfa_active);
         self.created = created;
     }
 }
@@ -95,6 +103,7 @@ impl CredentialReport {
         let (user, arn) = (required("user")?, required("arn")?);
         let (enabled, changed) = (required("password_enabled")?, required("password_last_changed")?);
         let created = find("user_creation_time");
+        let (used, mfa) = (find("password_last_used"), find("mfa_active"));
 
         let mut report = Self { rows: BTreeMap::new(), skipped_rows: 0, unreadable_dates: 0 };
         let mut record = csv::ByteRecord::new();
@@ -110,11 +119,15 @@ impl CredentialReport {
             };
             let password_last_changed = report.date(field(changed));
             let created = created.and_then(|column| report.date(field(column)));
+            let last_sign_in = used.and_then(|column| report.date(field(column)));
+            let is_true = |column| field(column).is_some_and(|text| text.eq_ignore_ascii_case("true"));
             report.add(Row {
                 name,
                 arn: arn.to_owned(),
-                password_enabled: field(enabled).is_some_and(|text| text.eq_ignore_ascii_case("true")),
+                password_enabled: is_true(enabled),
                 password_last_changed,
+                last_sign_in,
+                mfa_active: mfa.is_some_and(is_true),
                 created,
             });
         }
@@ -245,6 +258,8 @@ mod tests {
                 arn: "arn:aws:iam::123456789012:user/alice".to_owned(),
                 password_enabled: true,
                 password_last_changed: Some(at("2026-02-03T04:05:06Z")),
+                last_sign_in: None,
+                mfa_active: false,
                 created: Some(at("2024-01-01T00:00:00Z")),
             }
         );

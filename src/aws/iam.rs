@@ -1,7 +1,7 @@
 //! IAM: what is known of an account and its users, and the changes made to them.
 #![expect(clippy::missing_errors_doc, reason = "each method fails as the call does that it is named after")]
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_iam::Client;
@@ -96,6 +96,9 @@ impl ClassifyRetry for Unmodifiable {
     }
 }
 
+/// The tags of users, by the keys of their names.
+pub type AllTags = HashMap<String, Vec<(String, String)>>;
+
 /// IAM in one account.
 #[derive(Debug, Clone)]
 pub struct Iam {
@@ -141,17 +144,19 @@ impl Iam {
         Ok(tags)
     }
 
-    /// Those of all users who have such a tag, by the keys of their names.
-    pub async fn users_tagged(&self, is_wanted: impl Fn(&str, &str) -> bool) -> Result<HashSet<String>, CallError> {
+    /// The tags of all users, by the keys of their names.
+    pub async fn all_tags(&self) -> Result<AllTags, CallError> {
         const OPERATION: &str = "iam:GetAccountAuthorizationDetails";
         let call = self.client.get_account_authorization_details().filter(EntityType::User);
         let mut pages = call.into_paginator().page_size(1000).send();
-        let mut users = HashSet::new();
+        let mut users = AllTags::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| CallError::new(OPERATION, Input::Plain, &error))?;
-            let tagged = page.user_detail_list().iter();
-            let tagged = tagged.filter(|user| user.tags().iter().any(|tag| is_wanted(tag.key(), tag.value())));
-            users.extend(tagged.filter_map(|user| Some(user.user_name()?.parse::<UserName>().ok()?.key())));
+            for user in page.user_detail_list() {
+                let Some(name) = user.user_name().and_then(|name| name.parse::<UserName>().ok()) else { continue };
+                let tags = user.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned()));
+                users.insert(name.key(), tags.collect());
+            }
         }
         Ok(users)
     }

@@ -1,15 +1,16 @@
 //! DynamoDB: the ledger. Its items are described in [`crate::ledger`].
 #![expect(clippy::missing_errors_doc, reason = "each method fails as the call does that it is named after")]
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValue};
 use time::OffsetDateTime;
 
 use super::error::{CallError, Input};
+use crate::audit::Warning;
 use crate::identity::{AccountId, UserName};
-use crate::ledger::{Daily, Entry, Grace, LEASE, LeaseHolder, RequestId, UserKey};
+use crate::ledger::{self, Daily, Entry, Grace, LEASE, LeaseHolder, RequestId, Subscription, Told, UserKey};
 use crate::secret::{SecretArn, VersionId};
 
 /// The index by which open attempts are found.
@@ -208,13 +209,66 @@ impl Ledger {
 
     /// What the ledger knows of these users. Who is not in it is left out.
     pub async fn entries(&self, keys: &[UserKey]) -> Result<HashMap<UserKey, Entry>, CallError> {
+        self.read_users(keys, entry).await
+    }
+
+    /// The same, and what audits told them.
+    pub async fn entries_and_told(&self, keys: &[UserKey]) -> Result<HashMap<UserKey, (Entry, Told)>, CallError> {
+        self.read_users(keys, |item| (entry(item), told(item))).await
+    }
+
+    async fn read_users<T>(
+        &self,
+        keys: &[UserKey],
+        read: impl Fn(&Item) -> T,
+    ) -> Result<HashMap<UserKey, T>, CallError> {
         let by_id: HashMap<String, &UserKey> = keys.iter().map(|key| (key.item_id(), key)).collect();
         let items = self.read_all(by_id.keys().cloned().collect()).await?;
         let known = items.iter().filter_map(|item| {
             let key = by_id.get(as_text(item, "id")?)?;
-            Some(((*key).clone(), entry(item)))
+            Some(((*key).clone(), read(item)))
         });
         Ok(known.collect())
+    }
+
+    /// The addresses that audits have subscribed, by the keys of their users.
+    pub async fn subscriptions(&self, account_id: &AccountId) -> Result<BTreeMap<String, Subscription>, CallError> {
+        let item = self.read(ledger::subscriptions_item_id(account_id)).await?.unwrap_or_default();
+        let known = item.get("users").and_then(|users| users.as_m().ok()).into_iter().flatten();
+        let read = |value: &AttributeValue| {
+            let fields = value.as_m().ok()?;
+            let text = |name: &str| fields.get(name)?.as_s().ok().cloned();
+            Some(Subscription { address: text("address")?, arn: text("arn")? })
+        };
+        Ok(known.filter_map(|(user, value)| Some((user.clone(), read(value)?))).collect())
+    }
+
+    /// Remembers them.
+    pub async fn remember_subscriptions(
+        &self,
+        account_id: &AccountId,
+        subscriptions: &BTreeMap<String, Subscription>,
+    ) -> Result<(), CallError> {
+        let written = |subscription: &Subscription| {
+            let fields = [("address", &subscription.address), ("arn", &subscription.arn)];
+            AttributeValue::M(fields.map(|(name, value)| (name.to_owned(), text(value))).into())
+        };
+        let users = subscriptions.iter().map(|(user, it)| (user.clone(), written(it))).collect();
+        let update = Update::new(ledger::subscriptions_item_id(account_id)).set("users", AttributeValue::M(users));
+        self.update(update).await.map(drop)
+    }
+
+    /// Remembers that the user was warned.
+    pub(crate) async fn warned(&self, key: &UserKey, warning: Warning) -> Result<(), CallError> {
+        let update = Update::of(key)
+            .set("warned_of", time(warning.changed))
+            .set("warned_days", AttributeValue::N(warning.step.to_string()));
+        self.update(update).await.map(drop)
+    }
+
+    /// Remembers that the user was reminded of the password that was stored then.
+    pub async fn reminded(&self, key: &UserKey, stored_at: OffsetDateTime) -> Result<(), CallError> {
+        self.update(Update::of(key).set("reminded_of", time(stored_at))).await.map(drop)
     }
 
     /// The users of an account whose attempts are open and at whom no run is at
@@ -388,6 +442,14 @@ fn entry(item: &Item) -> Entry {
         grace: as_time(item, "demanded_at")
             .zip(as_time(item, "due_at"))
             .map(|(demanded_at, due_at)| Grace { demanded_at, due_at }),
+    }
+}
+
+fn told(item: &Item) -> Told {
+    let days = |attribute| item.get(attribute)?.as_n().ok()?.parse().ok();
+    Told {
+        warned: as_time(item, "warned_of").zip(days("warned_days")).map(|(changed, step)| Warning { changed, step }),
+        reminded_of: as_time(item, "reminded_of"),
     }
 }
 

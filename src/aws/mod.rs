@@ -25,12 +25,13 @@ use time::OffsetDateTime;
 pub use self::error::CallError;
 use self::error::Input;
 use self::iam::Unmodifiable;
-pub use self::iam::{ChangePasswordAccess, Iam, LoginProfile, PasswordSet, User};
+pub use self::iam::{AllTags, ChangePasswordAccess, Iam, LoginProfile, PasswordSet, User};
 pub use self::ledger::{Choice, Lease, Leased, Ledger, Written};
 pub use self::queue::{NotSent, Queue};
 pub use self::secrets::{Created, LabelMoved, ListedSecret, ReadBack, Secrets, Stored};
+pub(crate) use self::security_hub::Subject;
 pub use self::security_hub::{Mark, Recorded, SecurityHub};
-pub use self::sns::Topic;
+pub use self::sns::{Subscribed, Topic};
 use crate::NAME;
 use crate::config::Config;
 use crate::identity::{AccountId, Home};
@@ -92,6 +93,8 @@ pub struct Account {
     pub iam: Iam,
     /// Its users' passwords.
     pub secrets: Secrets,
+    /// Its findings.
+    pub security_hub: SecurityHub,
 }
 
 /// Why an account is out of reach.
@@ -276,6 +279,7 @@ fn account(sdk: &SdkConfig, home: &Home, id: &AccountId) -> Account {
         id: id.clone(),
         iam: Iam { client: client!(aws_sdk_iam, &sdk, retry_classifier(Unmodifiable)), partition: home.partition },
         secrets: Secrets { client: client!(aws_sdk_secretsmanager, &sdk) },
+        security_hub: SecurityHub { client: client!(aws_sdk_securityhub, &sdk) },
     }
 }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use serde::Serialize;
 
 use super::error::{CallError, Input};
-use crate::event::Job;
 
 /// How many messages `SendMessageBatch` takes at once.
 const BATCH: usize = 10;
@@ -43,7 +43,7 @@ impl NotSent {
 
 impl Queue {
     /// Sends each job as a message of its own; answers for each, in their order.
-    pub(crate) async fn send(&self, jobs: &[Job]) -> Vec<Result<(), NotSent>> {
+    pub(crate) async fn send(&self, jobs: &[impl Serialize]) -> Vec<Result<(), NotSent>> {
         let mut sent: Vec<Result<(), NotSent>> = Vec::with_capacity(jobs.len());
         for batch in jobs.chunks(BATCH) {
             sent.extend(self.send_batch(batch).await);
@@ -60,8 +60,8 @@ impl Queue {
         answer.map(drop).map_err(|error| CallError::new("sqs:ChangeMessageVisibility", Input::Plain, &error))
     }
 
-    async fn send_batch(&self, jobs: &[Job]) -> Vec<Result<(), NotSent>> {
-        let mut left: BTreeMap<usize, &Job> = jobs.iter().enumerate().collect();
+    async fn send_batch(&self, jobs: &[impl Serialize]) -> Vec<Result<(), NotSent>> {
+        let mut left: BTreeMap<usize, _> = jobs.iter().enumerate().collect();
         let mut problems = BTreeMap::new();
         for _ in 0..ATTEMPTS {
             problems = match self.try_batch(&left).await {
@@ -77,7 +77,7 @@ impl Queue {
     }
 
     /// Sends jobs in one call; answers which of them were refused, and why.
-    async fn try_batch(&self, jobs: &BTreeMap<usize, &Job>) -> Result<BTreeMap<usize, NotSent>, CallError> {
+    async fn try_batch(&self, jobs: &BTreeMap<usize, &impl Serialize>) -> Result<BTreeMap<usize, NotSent>, CallError> {
         const OPERATION: &str = "sqs:SendMessage";
         let mut entries = Vec::with_capacity(jobs.len());
         for (place, job) in jobs {

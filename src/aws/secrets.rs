@@ -12,6 +12,10 @@ use crate::identity::UserName;
 use crate::password::Password;
 use crate::secret::{self, SecretArn, SecretName, SecretState, VersionId};
 
+/// For how many days a secret can be restored; Secrets Manager takes 7 to 30
+/// ([DeleteSecret](https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html)).
+const RECOVERY_DAYS: i64 = 30;
+
 /// How `CreateSecret` ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
@@ -37,6 +41,10 @@ pub struct ListedSecret {
     pub arn: SecretArn,
     /// The user that its tags name; none if they name none.
     pub user: Option<UserName>,
+    /// Whether it is scheduled for deletion.
+    pub is_deleted: bool,
+    /// Its versions that have a label.
+    pub labelled: Vec<VersionId>,
 }
 
 /// How reading a version back ended.
@@ -124,6 +132,13 @@ impl Secrets {
     pub async fn restore(&self, arn: &SecretArn) -> Result<(), CallError> {
         let answer = self.client.restore_secret().secret_id(arn.as_str()).send().await;
         answer.map(drop).map_err(|error| CallError::new("secretsmanager:RestoreSecret", Input::Plain, &error))
+    }
+
+    /// Schedules the secret for deletion. Until then it can be restored.
+    pub async fn schedule_deletion(&self, arn: &SecretArn) -> Result<(), CallError> {
+        let request = self.client.delete_secret().secret_id(arn.as_str()).recovery_window_in_days(RECOVERY_DAYS);
+        let answer = request.send().await;
+        answer.map(drop).map_err(|error| CallError::new("secretsmanager:DeleteSecret", Input::Plain, &error))
     }
 
     /// Sets tags; others stay.
@@ -214,7 +229,12 @@ impl Secrets {
                     tag("managed-by") == Some(NAME) && listed.name().is_some_and(|name| name.starts_with(prefix));
                 if is_ours {
                     let user = tag("iam-user").and_then(secret::user_in_tag);
-                    secrets.push(ListedSecret { arn: secret_arn(OPERATION, listed.arn())?, user });
+                    let is_deleted = listed.deleted_date().is_some();
+                    let versions = listed.secret_versions_to_stages().into_iter().flatten();
+                    let labelled = versions.filter(|(_, labels)| !labels.is_empty());
+                    let labelled = labelled.map(|(id, _)| VersionId::from_stored(id)).collect();
+                    let arn = secret_arn(OPERATION, listed.arn())?;
+                    secrets.push(ListedSecret { arn, user, is_deleted, labelled });
                 }
             }
         }

@@ -1,16 +1,29 @@
-//! Security Hub: recording on the findings what was done about them.
+//! Security Hub: recording on findings what was done about them, and raising the
+//! function's own.
 
 use aws_sdk_securityhub::Client;
 use aws_sdk_securityhub::types::{
-    AwsSecurityFindingIdentifier, NoteUpdate, OcsfFindingIdentifier, WorkflowStatus, WorkflowUpdate,
+    AwsIamUserDetails, AwsSecurityFinding, AwsSecurityFindingFilters, AwsSecurityFindingIdentifier, Compliance,
+    ComplianceStatus, NoteUpdate, OcsfFindingIdentifier, Recommendation, RecordState, Remediation, Resource,
+    ResourceDetails, Severity, SeverityLabel, StringFilter, StringFilterComparison, WorkflowStatus, WorkflowUpdate,
 };
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
 
 use super::error::{CallError, Input};
 use crate::NAME;
+use crate::audit::{self, Raised, Statement, Status};
 use crate::event::{FindingRef, OcsfStatus, Workflow};
+use crate::identity::{AccountId, Home, UserName};
 
 /// The longest note that Security Hub keeps, in characters.
 const NOTE_LIMIT: usize = 512;
+
+/// How many findings `BatchImportFindings` takes.
+const BATCH: usize = 100;
+
+/// Where a person reads how to change a console password.
+const HOW_TO: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_passwords_user-change-own.html";
 
 /// OCSF's status "In Progress": someone has been told, nothing is resolved yet.
 const OCSF_IN_PROGRESS: i32 = 2;
@@ -45,7 +58,7 @@ pub enum Recorded {
     Refused(String),
 }
 
-/// Security Hub in the function's own account and region.
+/// Security Hub in an account, in the function's region.
 #[derive(Debug, Clone)]
 pub struct SecurityHub {
     pub(super) client: Client,
@@ -95,6 +108,87 @@ impl SecurityHub {
         }
     }
 
+    /// The function's own findings about users of the account that are active;
+    /// none if Security Hub is off there.
+    pub(crate) async fn own_findings(&self, account_id: &AccountId) -> Result<Option<Vec<Raised>>, CallError> {
+        const OPERATION: &str = "securityhub:GetFindings";
+        let is = |value: &str| StringFilter::builder().value(value).comparison(StringFilterComparison::Equals).build();
+        let filters = AwsSecurityFindingFilters::builder()
+            .generator_id(is(audit::GENERATOR))
+            .aws_account_id(is(account_id.as_str()))
+            .record_state(is("ACTIVE"))
+            .build();
+        let mut pages = self.client.get_findings().filters(filters).into_paginator().page_size(100).send();
+        let mut findings = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = match page {
+                Ok(page) => page,
+                Err(error) => {
+                    let error = CallError::new(OPERATION, Input::Plain, &error);
+                    return if error.is(&["InvalidAccessException"]) { Ok(None) } else { Err(error) };
+                }
+            };
+            findings.extend(page.findings().iter().filter_map(raised));
+        }
+        Ok(Some(findings))
+    }
+
+    /// Raises findings about users of the account, or brings those of the same
+    /// ids up to date. Answers the ids of those that were refused, and why.
+    pub(crate) async fn import(
+        &self,
+        home: &Home,
+        account_id: &AccountId,
+        statements: &[(Subject, Statement)],
+    ) -> Result<Vec<(String, String)>, CallError> {
+        let mut refused = Vec::new();
+        for batch in statements.chunks(BATCH) {
+            let findings = batch.iter().map(|(subject, statement)| finding(home, account_id, subject, statement));
+            let answer = self
+                .client
+                .batch_import_findings()
+                .set_findings(Some(findings.collect()))
+                .send()
+                .await
+                .map_err(|error| CallError::new("securityhub:BatchImportFindings", Input::Plain, &error))?;
+            let failed = answer.failed_findings().iter();
+            refused
+                .extend(failed.filter_map(|failed| Some((failed.id()?.to_owned(), failed.error_code()?.to_owned()))));
+        }
+        Ok(refused)
+    }
+
+    /// Sets the workflow status of one of the function's own findings.
+    pub(crate) async fn set_workflow(
+        &self,
+        home: &Home,
+        account_id: &AccountId,
+        id: &str,
+        workflow: Workflow,
+        note: &str,
+    ) -> Result<Recorded, CallError> {
+        let status = match workflow {
+            Workflow::New => WorkflowStatus::New,
+            Workflow::Notified => WorkflowStatus::Notified,
+            Workflow::Resolved => WorkflowStatus::Resolved,
+            Workflow::Suppressed | Workflow::Other => return Ok(Recorded::NotNeeded),
+        };
+        self.update_asff(id, &own_product(home, account_id), note, Some(status)).await
+    }
+
+    /// The accounts whose findings are gathered here, besides the function's own.
+    pub(crate) async fn members(&self) -> Result<Vec<AccountId>, CallError> {
+        const OPERATION: &str = "securityhub:ListMembers";
+        let mut pages = self.client.list_members().only_associated(true).into_paginator().send();
+        let mut accounts = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| CallError::new(OPERATION, Input::Plain, &error))?;
+            let ids = page.members().iter().filter_map(|member| member.account_id());
+            accounts.extend(ids.filter_map(|id| id.parse().ok()));
+        }
+        Ok(accounts)
+    }
+
     async fn update_asff(
         &self,
         id: &str,
@@ -135,6 +229,75 @@ impl SecurityHub {
         let refused = answer.unprocessed_findings().first();
         Ok(recorded(refused.map(|refused| refused.error_code().map_or("no code", |code| code.as_str()))))
     }
+}
+
+/// Whom a finding of the function's own is about.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject {
+    pub(crate) finding_id: String,
+    pub(crate) user: UserName,
+    pub(crate) arn: String,
+    pub(crate) path: String,
+}
+
+/// The product of an account that its own programs raise findings of.
+fn own_product(home: &Home, account_id: &AccountId) -> String {
+    let Home { partition, region, .. } = home;
+    format!("arn:{partition}:securityhub:{region}:{account_id}:product/{account_id}/default")
+}
+
+fn finding(home: &Home, account_id: &AccountId, subject: &Subject, statement: &Statement) -> AwsSecurityFinding {
+    let date = |at: OffsetDateTime| at.to_offset(UtcOffset::UTC).format(&Rfc3339).unwrap_or_default();
+    let now = date(OffsetDateTime::now_utc());
+    let details = AwsIamUserDetails::builder().user_name(subject.user.as_str()).path(&subject.path).build();
+    let resource = Resource::builder()
+        .r#type("AwsIamUser")
+        .id(&subject.arn)
+        .details(ResourceDetails::builder().aws_iam_user(details).build())
+        .build();
+    let recommendation = Recommendation::builder()
+        .text("Have the user change the password, or delete the login profile if nobody needs it any more.")
+        .url(HOW_TO)
+        .build();
+    let fields = statement.fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+    AwsSecurityFinding::builder()
+        .schema_version("2018-10-08")
+        .id(&subject.finding_id)
+        .product_arn(own_product(home, account_id))
+        .generator_id(audit::GENERATOR)
+        .aws_account_id(account_id.as_str())
+        .types("Software and Configuration Checks/AWS Security Best Practices")
+        .created_at(statement.created_at.map_or_else(|| now.clone(), date))
+        .updated_at(&now)
+        .severity(Severity::builder().label(SeverityLabel::from(statement.severity)).build())
+        .title(&statement.title)
+        .description(&statement.description)
+        .remediation(Remediation::builder().recommendation(recommendation).build())
+        .set_product_fields(Some(fields.collect()))
+        .resources(resource)
+        .compliance(Compliance::builder().status(ComplianceStatus::from(statement.status.as_str())).build())
+        .record_state(if statement.is_archived { RecordState::Archived } else { RecordState::Active })
+        .build()
+}
+
+fn raised(finding: &AwsSecurityFinding) -> Option<Raised> {
+    let date = |text: &str| OffsetDateTime::parse(text, &Rfc3339).ok();
+    let fields = finding.product_fields().into_iter().flatten();
+    Some(Raised {
+        id: finding.id()?.to_owned(),
+        created_at: finding.created_at().and_then(date),
+        updated_at: finding.updated_at().and_then(date),
+        status: finding.compliance().and_then(Compliance::status).and_then(|status| Status::of(status.as_str())),
+        // What the function said: `Severity` may be what a person made of it.
+        severity: finding
+            .finding_provider_fields()
+            .and_then(|said| said.severity()?.label())
+            .map(|label| label.as_str().to_owned()),
+        workflow: Workflow::of(
+            finding.workflow().and_then(aws_sdk_securityhub::types::Workflow::status).map(WorkflowStatus::as_str),
+        ),
+        fields: fields.map(|(key, value)| (key.clone(), value.clone())).collect(),
+    })
 }
 
 fn recorded(error_code: Option<&str>) -> Recorded {

@@ -85,13 +85,7 @@ struct AwsIamUser {
 
 impl Asff {
     fn workflow(&self) -> Workflow {
-        match self.workflow.status.as_deref() {
-            None | Some("NEW") => Workflow::New,
-            Some("NOTIFIED") => Workflow::Notified,
-            Some("RESOLVED") => Workflow::Resolved,
-            Some("SUPPRESSED") => Workflow::Suppressed,
-            Some(_) => Workflow::Other,
-        }
+        Workflow::of(self.workflow.status.as_deref())
     }
 
     fn check(&self) -> Check {

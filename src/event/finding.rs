@@ -151,6 +151,30 @@ pub(crate) enum Workflow {
     Other,
 }
 
+impl Workflow {
+    /// What the text stands for.
+    pub(crate) fn of(status: Option<&str>) -> Self {
+        match status {
+            None | Some("NEW") => Self::New,
+            Some("NOTIFIED") => Self::Notified,
+            Some("RESOLVED") => Self::Resolved,
+            Some("SUPPRESSED") => Self::Suppressed,
+            Some(_) => Self::Other,
+        }
+    }
+
+    /// The word that stands for it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "NEW",
+            Self::Notified => "NOTIFIED",
+            Self::Resolved => "RESOLVED",
+            Self::Suppressed => "SUPPRESSED",
+            Self::Other => "OTHER",
+        }
+    }
+}
+
 /// `status_id` of an
 /// [OCSF finding](https://schema.ocsf.io/1.6.0/classes/compliance_finding).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

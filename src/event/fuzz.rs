@@ -170,9 +170,16 @@ fn check_request(event: &Value, request: &Request) -> Vec<String> {
             }
             Vec::new()
         }
-        Request::Sweep(SweepOrder { account_id, dry_run, .. }) | Request::Adopt(AdoptOrder { account_id, dry_run }) => {
+        Request::Sweep(SweepOrder { account_id, dry_run, .. })
+        | Request::Audit(AuditOrder { account_id, dry_run })
+        | Request::Adopt(AdoptOrder { account_id, dry_run }) => {
             account(account_id);
             assert_eq!(*dry_run, event["dry_run"] == true);
+            Vec::new()
+        }
+        Request::Everywhere(order) => {
+            assert_eq!(event["account_id"], "*");
+            assert_eq!(Some(order), event.as_object());
             Vec::new()
         }
     }

@@ -1,5 +1,5 @@
 //! Orders by hand or by a schedule: `{"action":"reset",…}`,
-//! `{"action":"sweep",…}` and `{"action":"adopt",…}`.
+//! `{"action":"sweep",…}`, `{"action":"audit",…}` and `{"action":"adopt",…}`.
 //!
 //! A field that is not known is refused rather than passed over: a `dryrun` that
 //! went unread would change passwords.
@@ -10,21 +10,22 @@ use crate::identity::{AccountId, Home};
 
 use super::finding::UserRef;
 use super::wire::{kind, name};
-use super::{AdoptOrder, Request, ResetOrder, SweepOrder, Unsupported};
+use super::{AdoptOrder, AuditOrder, Request, ResetOrder, Rules, SweepOrder, Unsupported};
 
 /// The name that the credential report gives the root user.
 const ROOT: &str = "<root_account>";
 
 /// What an `action` may be, in words for a message.
-pub(super) const ACTIONS: &str = "`reset`, `sweep` or `adopt`";
+pub(super) const ACTIONS: &str = "`reset`, `sweep`, `audit` or `adopt`";
 
 /// Reads an order, which is an object with an `action`.
-pub(super) fn order(fields: &Map<String, Value>, home: &Home) -> Result<Request, Unsupported> {
+pub(super) fn order(fields: &Map<String, Value>, home: &Home, rules: &Rules) -> Result<Request, Unsupported> {
     let refused = |found: &str| Err(Unsupported::new(format!("an `action` of {ACTIONS}"), found));
     match fields.get("action") {
         Some(Value::String(action)) => match &**action {
             "reset" => reset(fields, home).map(Request::Reset),
-            "sweep" => sweep(fields, home).map(Request::Sweep),
+            "sweep" => sweep(fields, home, rules),
+            "audit" => audit(fields, home, rules),
             "adopt" => adopt(fields, home).map(Request::Adopt),
             _ => refused("another"),
         },
@@ -52,18 +53,35 @@ fn reset(fields: &Map<String, Value>, home: &Home) -> Result<ResetOrder, Unsuppo
     Ok(ResetOrder { user, force: fields.flag("force")?, dry_run: fields.flag("dry_run")?, max_age_days: None })
 }
 
-fn sweep(fields: &Map<String, Value>, home: &Home) -> Result<SweepOrder, Unsupported> {
+fn sweep(fields: &Map<String, Value>, home: &Home, rules: &Rules) -> Result<Request, Unsupported> {
     let fields = Fields::of("a sweep", fields, &["account_id", "max_resets", "dry_run"])?;
-    Ok(SweepOrder {
-        account_id: fields.account(home)?,
-        max_resets: fields.count("max_resets")?,
-        dry_run: fields.flag("dry_run")?,
+    let (max_resets, dry_run) = (fields.count("max_resets")?, fields.flag("dry_run")?);
+    Ok(match fields.accounts(home, rules)? {
+        Accounts::All => Request::Everywhere(fields.0.clone()),
+        Accounts::One(account_id) => Request::Sweep(SweepOrder { account_id, max_resets, dry_run }),
+    })
+}
+
+fn audit(fields: &Map<String, Value>, home: &Home, rules: &Rules) -> Result<Request, Unsupported> {
+    let fields = Fields::of("an audit", fields, &["account_id", "dry_run"])?;
+    let dry_run = fields.flag("dry_run")?;
+    Ok(match fields.accounts(home, rules)? {
+        Accounts::All => Request::Everywhere(fields.0.clone()),
+        Accounts::One(account_id) => Request::Audit(AuditOrder { account_id, dry_run }),
     })
 }
 
 fn adopt(fields: &Map<String, Value>, home: &Home) -> Result<AdoptOrder, Unsupported> {
     let fields = Fields::of("an adoption", fields, &["account_id", "dry_run"])?;
     Ok(AdoptOrder { account_id: fields.account(home)?, dry_run: fields.flag("dry_run")? })
+}
+
+/// The accounts that an order is about.
+enum Accounts {
+    /// This one.
+    One(AccountId),
+    /// The function's own and those of its members.
+    All,
 }
 
 /// The fields of an order, none of them unknown. `null` counts as not given.
@@ -112,6 +130,18 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// `account_id`, where `*` stands for all accounts.
+    fn accounts(&self, home: &Home, rules: &Rules) -> Result<Accounts, Unsupported> {
+        match self.text("account_id")? {
+            Some("*") if rules.has_queue => Ok(Accounts::All),
+            Some("*") => Err(Unsupported::new(
+                "`account_id` to be 12 digits, as there is no WORK_QUEUE_URL",
+                "that of all accounts",
+            )),
+            _ => self.account(home).map(Accounts::One),
+        }
+    }
+
     /// `account_id`, or the function's own account.
     fn account(&self, home: &Home) -> Result<AccountId, Unsupported> {
         match self.text("account_id")? {
@@ -127,11 +157,15 @@ impl<'a> Fields<'a> {
 mod tests {
     use serde_json::json;
 
+    use super::super::tests::rules;
     use super::*;
 
+    fn home() -> Home {
+        "arn:aws:lambda:us-east-1:123456789012:function:f".parse().unwrap()
+    }
+
     fn read(event: &Value) -> Result<Request, String> {
-        let home = "arn:aws:lambda:us-east-1:123456789012:function:f".parse().unwrap();
-        order(event.as_object().unwrap(), &home).map_err(|problem| problem.to_string())
+        order(event.as_object().unwrap(), &home(), &rules()).map_err(|problem| problem.to_string())
     }
 
     fn user(account: &str, name: &str) -> UserRef {
@@ -193,6 +227,37 @@ mod tests {
     }
 
     #[test]
+    fn an_audit_is_of_an_account() {
+        let plain = AuditOrder { account_id: "123456789012".parse().unwrap(), dry_run: false };
+        for (event, order) in [
+            (json!({ "action": "audit" }), plain.clone()),
+            (json!({ "action": "audit", "dry_run": true }), AuditOrder { dry_run: true, ..plain.clone() }),
+            (
+                json!({ "action": "audit", "account_id": "111122223333" }),
+                AuditOrder { account_id: "111122223333".parse().unwrap(), ..plain },
+            ),
+        ] {
+            assert_eq!(read(&event), Ok(Request::Audit(order)), "{event}");
+        }
+    }
+
+    #[test]
+    fn a_sweep_or_an_audit_of_all_accounts_takes_a_queue() {
+        for event in [
+            json!({ "action": "sweep", "account_id": "*", "max_resets": 5 }),
+            json!({ "action": "audit", "account_id": "*" }),
+        ] {
+            let fields = event.as_object().unwrap();
+            let with_queue = Rules { has_queue: true, ..rules() };
+            assert_eq!(order(fields, &home(), &with_queue), Ok(Request::Everywhere(fields.clone())));
+            let refused = read(&event).unwrap_err();
+            assert!(refused.contains("there is no WORK_QUEUE_URL"), "{refused}");
+        }
+        let mistyped = json!({ "action": "audit", "account_id": "*", "dryrun": true });
+        assert!(order(mistyped.as_object().unwrap(), &home(), &Rules { has_queue: true, ..rules() }).is_err());
+    }
+
+    #[test]
     fn an_adoption_is_of_an_account() {
         let plain = AdoptOrder { account_id: "123456789012".parse().unwrap(), dry_run: false };
         for (event, order) in [
@@ -211,9 +276,15 @@ mod tests {
     #[test]
     fn what_is_unknown_missing_or_of_the_wrong_type_is_refused_by_name_and_kind() {
         for (event, problem) in [
-            (json!({ "action": "delete" }), "expected an `action` of `reset`, `sweep` or `adopt`, found another"),
-            (json!({ "action": "Reset" }), "expected an `action` of `reset`, `sweep` or `adopt`, found another"),
-            (json!({ "action": 1 }), "expected an `action` of `reset`, `sweep` or `adopt`, found a number"),
+            (
+                json!({ "action": "delete" }),
+                "expected an `action` of `reset`, `sweep`, `audit` or `adopt`, found another",
+            ),
+            (
+                json!({ "action": "Reset" }),
+                "expected an `action` of `reset`, `sweep`, `audit` or `adopt`, found another",
+            ),
+            (json!({ "action": 1 }), "expected an `action` of `reset`, `sweep`, `audit` or `adopt`, found a number"),
             (json!({ "action": "reset" }), "expected a `user_name` in a reset, found none"),
             (
                 json!({ "action": "reset", "user_name": "alice", "dryrun": true }),

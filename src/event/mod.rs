@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! event ─ envelope ─┬─ findings ── asff / ocsf ── screening ──▶ Request::Findings
-//!                   ├─ by hand or by a schedule ── manual ────▶ Request::Reset, Sweep, Adopt
+//!                   ├─ by hand or by a schedule ── manual ────▶ Request::Reset, Sweep, Audit, Adopt
 //!                   └─ messages of a queue, each of them again ▶ Event::Batch
 //!                        └─ a job that a sweep queued ── job ─▶ Request::Reset
 //! ```
@@ -79,17 +79,23 @@ pub(crate) enum Request {
     Reset(ResetOrder),
     /// To reset every user of an account whose password is too old.
     Sweep(SweepOrder),
+    /// To look at every user and every stored password of an account.
+    Audit(AuditOrder),
     /// To take over the secrets of an account that the ledger does not know.
     Adopt(AdoptOrder),
+    /// To have this order carried out for each account by itself: its fields, in
+    /// which `account_id` is `*`.
+    Everywhere(Map<String, Value>),
 }
 
 impl Request {
     /// The account that an order is about. Findings may be of several.
     fn account_id(&self) -> Option<&AccountId> {
         match self {
-            Self::Findings { .. } => None,
+            Self::Findings { .. } | Self::Everywhere(_) => None,
             Self::Reset(order) => Some(order.user.account_id()),
             Self::Sweep(order) => Some(&order.account_id),
+            Self::Audit(order) => Some(&order.account_id),
             Self::Adopt(order) => Some(&order.account_id),
         }
     }
@@ -118,6 +124,15 @@ pub(crate) struct SweepOrder {
     /// `MAX_RESETS_PER_SWEEP`. 0 holds them all.
     pub(crate) max_resets: Option<u32>,
     /// Read everything, write nothing.
+    pub(crate) dry_run: bool,
+}
+
+/// An order to look at every user and every stored password of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AuditOrder {
+    /// The account; the function's own unless the order says so.
+    pub(crate) account_id: AccountId,
+    /// Answer what there is, and change nothing.
     pub(crate) dry_run: bool,
 }
 
@@ -199,7 +214,7 @@ fn by_hand(fields: &Map<String, Value>, home: &Home, rules: &Rules) -> Result<Re
     if !fields.contains_key("action") {
         return Err(envelope::unknown(fields));
     }
-    let request = manual::order(fields, home)?;
+    let request = manual::order(fields, home, rules)?;
     match request.account_id().filter(|account| !rules.accounts.includes(account)) {
         Some(account) => Err(Unsupported::new("an account that ACCOUNTS names", format!("account {account}"))),
         None => Ok(request),

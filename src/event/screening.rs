@@ -36,6 +36,8 @@ pub(crate) struct Rules {
     /// `ACCOUNTS`: the accounts that are seen to. Findings of others count for
     /// nothing, and orders about them are refused.
     pub(crate) accounts: AccountList,
+    /// Whether there is a queue: an order for all accounts takes one.
+    pub(crate) has_queue: bool,
 }
 
 /// Why an event brings the finding.
@@ -270,6 +272,7 @@ mod tests {
             password_age_findings: Globs::parse("*password-age*"),
             trusted_products: Globs::parse(&format!("{PARTNER},{TRUSTED}")),
             accounts: "*".parse().unwrap(),
+            has_queue: true,
         }
     }
 

@@ -31,6 +31,7 @@ pub(super) fn rules() -> Rules {
         password_age_findings: Globs::parse(PASSWORD_AGE_FINDINGS),
         trusted_products: Globs::default(),
         accounts: "*".parse().unwrap(),
+        has_queue: false,
     }
 }
 
@@ -97,6 +98,8 @@ struct Answer {
     #[serde(rename = "changes")]
     _changes: Vec<String>,
     users: BTreeMap<String, String>,
+    #[serde(default, rename = "states")]
+    _states: BTreeMap<String, String>,
     #[serde(rename = "recorded")]
     _recorded: Vec<String>,
     failed_messages: Option<Vec<String>>,
@@ -165,6 +168,8 @@ fn show_request(request: &Request) -> Vec<String> {
             let limit = order.max_resets.map_or_else(String::new, |limit| format!(" at most {limit}"));
             with(format!("sweep{limit}"), &[(order.dry_run, " dry-run")])
         }
+        Request::Audit(order) => with("audit".to_owned(), &[(order.dry_run, " dry-run")]),
+        Request::Everywhere(_) => panic!("there is no queue here"),
         Request::Adopt(order) => with("adopt".to_owned(), &[(order.dry_run, " dry-run")]),
     }
 }
@@ -670,7 +675,7 @@ fn a_refusal_says_what_was_expected_and_what_was_found() {
         text,
         "expected an event `Security Hub Findings - Imported`, `Findings Imported V2` or \
          `Security Hub Findings - Custom Action` from `aws.securityhub`, an SQS batch, or an object whose `action` is \
-         `reset`, `sweep` or `adopt`, found `Security Hub Insight Results` from `aws.securityhub`"
+         `reset`, `sweep`, `audit` or `adopt`, found `Security Hub Insight Results` from `aws.securityhub`"
     );
     let text = read(&sample("reset-typo.json")).unwrap_err().to_string();
     assert_eq!(

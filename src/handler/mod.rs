@@ -1,6 +1,9 @@
 //! Puts the stages in order: event, policies, sweeps, users, records, answer.
 
 mod adopt;
+mod audit;
+mod enrol;
+mod everywhere;
 mod failures;
 mod policies;
 mod radius;
@@ -17,7 +20,7 @@ use std::time::{Duration, SystemTime};
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse};
 use futures_util::stream::{self, StreamExt};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
@@ -28,10 +31,12 @@ use self::radius::Radius;
 use self::reach::UnreachedAccounts;
 use self::sweeps::SweepWork;
 use self::users::{Demand, Target, Targets};
-use crate::answer::{Answer, FindingAnswer, FindingOutcome, UserAnswer};
+use crate::answer::{AccountAnswer, Answer, FindingAnswer, FindingOutcome, UserAnswer};
 use crate::aws::{Account, Aws, CallError, Queue};
 use crate::config::{Config, Mode, SweepMode};
-use crate::event::{self, AdoptOrder, Ask, BatchItem, Event, Finding, IgnoredReason, Receipt, Request, Screened};
+use crate::event::{
+    self, AdoptOrder, Ask, AuditOrder, BatchItem, Event, Finding, IgnoredReason, Receipt, Request, Screened,
+};
 use crate::identity::{AccountId, Home};
 use crate::ledger::{DailyMessage, LEASE, RequestId};
 use crate::notification::{Notification, Wording};
@@ -128,6 +133,8 @@ struct Work {
     sweeps: Vec<SweepWork>,
     targets: Targets,
     adoption: Option<AdoptOrder>,
+    audit: Option<AuditOrder>,
+    everywhere: Option<Map<String, Value>>,
     is_sweep: bool,
     unreached: UnreachedAccounts,
 }
@@ -243,9 +250,19 @@ impl App {
     }
 
     async fn remediate(&self, invocation: &Invocation, request: Request, delivery: RequestId, alarm: Alarm) -> Answer {
-        let unreached = self.unreached(invocation, &request).await;
-        let Work { is_dry_run, mut findings, policies, sweeps, targets, adoption, is_sweep, unreached } =
-            self.work(request, delivery, unreached);
+        let unreached = self.unreached(invocation, &request, alarm).await;
+        let Work {
+            is_dry_run,
+            mut findings,
+            policies,
+            sweeps,
+            targets,
+            adoption,
+            audit,
+            everywhere,
+            unreached,
+            is_sweep,
+        } = self.work(request, delivery, unreached);
         let policies = self.strengthen_all(invocation, policies, is_dry_run).await;
         let (mut users, targets) = self.plan_all(invocation, sweeps, targets).await;
         if !is_dry_run {
@@ -271,7 +288,16 @@ impl App {
         }
         let findings = findings.0.into_iter().map(|(answer, _)| answer).collect();
         let policies = policies.into_iter().map(|policy| policy.answer).collect();
-        let answer = Answer { is_dry_run, findings, policies, users, secrets, is_sweep };
+        let mut accounts = None;
+        if let Some(order) = audit.as_ref().filter(|order| unreached.contains_key(&order.account_id)) {
+            accounts = Some(vec![AccountAnswer::out_of_reach(order.account_id.clone())]);
+        } else if let Some(order) = audit {
+            accounts = Some(vec![Box::pin(self.audit(invocation, &order, is_dry_run)).await]);
+        }
+        if let Some(order) = everywhere {
+            accounts = Some(self.leave_to_others(invocation, &order).await);
+        }
+        let answer = Answer { is_dry_run, findings, policies, users, secrets, accounts, is_sweep };
         self.metrics.emit(&answer, OffsetDateTime::now_utc());
         answer
     }
@@ -298,6 +324,7 @@ impl App {
                 let demand = Demand::Reset { forced_by, max_age_days: order.max_age_days, max_resets: None };
                 work.targets.add(Target::new(order.user, demand, work.is_dry_run));
             }
+            Request::Sweep(order) if work.unreached.contains_key(&order.account_id) => {}
             Request::Sweep(order) => {
                 work.is_dry_run |= order.dry_run;
                 work.is_sweep = true;
@@ -309,6 +336,11 @@ impl App {
                     finding_id: None,
                 });
             }
+            Request::Audit(order) => {
+                work.is_dry_run |= order.dry_run;
+                work.audit = Some(order);
+            }
+            Request::Everywhere(order) => work.everywhere = Some(order),
             Request::Adopt(order) => {
                 work.is_dry_run |= order.dry_run;
                 work.adoption = Some(order);

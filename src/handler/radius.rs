@@ -5,7 +5,7 @@
 //! old. Only if those are too many is the ledger asked who of them does not
 //! count, and only if they still are, IAM for everyone's tags.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,7 +17,7 @@ use super::{App, Findings, Invocation};
 use crate::account::credential_report::{Age, CredentialReport, Row};
 use crate::answer::{Held, HeldUser, Problem, UserAnswer, UserOutcome};
 use crate::assessment::{is_exempt_by_name, limit};
-use crate::aws::{Account, CallError};
+use crate::aws::{Account, AllTags, CallError};
 use crate::identity::{AccountId, UserName};
 use crate::ledger::{Entry, UserKey};
 use crate::notification::{self, Kind, Notification, SweepHeld};
@@ -28,8 +28,7 @@ use crate::survey::AccountFacts;
 pub(super) struct Radius {
     /// By account and limit in days.
     stale: Cells<(AccountId, u16), Result<Arc<Stale>, Problem>>,
-    /// The keys of the names of those whom `EXEMPT_TAG` covers.
-    tagged: Cells<AccountId, Result<Arc<HashSet<String>>, CallError>>,
+    tags: Cells<AccountId, Result<Arc<AllTags>, CallError>>,
     /// By account, limit in days and how many may be reset.
     held: Cells<(AccountId, u16, u32), Counted>,
 }
@@ -128,17 +127,10 @@ impl App {
         invocation.radius.stale.get_or_init((account.id.clone(), limit_days), read).await
     }
 
-    /// Whom `EXEMPT_TAG` covers, of all users of the account.
-    pub(super) async fn tagged(
-        &self,
-        invocation: &Invocation,
-        account: &Account,
-    ) -> Result<Arc<HashSet<String>>, CallError> {
-        let read = async {
-            let is_exempt = |key: &str, value: &str| self.config.exempt_tag.is(key, value);
-            account.iam.users_tagged(is_exempt).await.map(Arc::new)
-        };
-        invocation.radius.tagged.get_or_init(account.id.clone(), read).await
+    /// The tags of all users of the account.
+    pub(super) async fn tags(&self, invocation: &Invocation, account: &Account) -> Result<Arc<AllTags>, CallError> {
+        let read = async { account.iam.all_tags().await.map(Arc::new) };
+        invocation.radius.tags.get_or_init(account.id.clone(), read).await
     }
 
     /// Who waits for a person, because they are more than `max_resets`.
@@ -166,9 +158,9 @@ impl App {
             if is_within(users.len()) {
                 return Ok(None);
             }
-            let tags_unread = match self.tagged(invocation, account).await {
-                Ok(tagged) => {
-                    users.retain(|key, _| !tagged.contains(key));
+            let tags_unread = match self.tags(invocation, account).await {
+                Ok(tags) => {
+                    users.retain(|key, _| !tags.get(key).is_some_and(|tags| self.config.exempt_tag.is_one_of(tags)));
                     None
                 }
                 // Any of them may be exempt: they count, and a person is told.

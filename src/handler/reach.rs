@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt};
 
-use super::{App, CONCURRENCY, Invocation};
+use super::{Alarm, App, CONCURRENCY, Invocation};
 use crate::answer::{Problem, UserAnswer};
 use crate::aws::{CallError, OutOfReach};
-use crate::event::{Finding, Request, Screened};
+use crate::event::{AuditOrder, Finding, Request, Screened, SweepOrder};
 use crate::identity::AccountId;
 use crate::notification::{Failed, Notification, RemediationFailed};
 
@@ -24,18 +24,33 @@ pub(super) struct Unreached {
 pub(super) type UnreachedAccounts = BTreeMap<AccountId, Unreached>;
 
 impl App {
-    /// Which accounts of these findings are out of reach for good. What a person
-    /// asks for is tried all the same: whoever presses a button sees it fail.
-    pub(super) async fn unreached(&self, invocation: &Invocation, request: &Request) -> UnreachedAccounts {
-        let Request::Findings { findings, by_person: false, .. } = request else { return BTreeMap::new() };
-        let wanted = findings.iter().filter_map(|screened| match screened {
-            Screened::Wanted(finding) => Some(&finding.account_id),
-            Screened::Ignored(_) => None,
-        });
-        let accounts: BTreeSet<&AccountId> = wanted.collect();
+    /// Which accounts of a request are out of reach for good. What a person asks
+    /// for is tried all the same: whoever presses a button sees it fail. An order
+    /// on the queue is one of those for all accounts.
+    pub(super) async fn unreached(
+        &self,
+        invocation: &Invocation,
+        request: &Request,
+        alarm: Alarm,
+    ) -> UnreachedAccounts {
+        let accounts: BTreeSet<&AccountId> = match request {
+            Request::Findings { findings, by_person: false, .. } => {
+                let wanted = findings.iter().filter_map(|screened| match screened {
+                    Screened::Wanted(finding) => Some(&finding.account_id),
+                    Screened::Ignored(_) => None,
+                });
+                wanted.collect()
+            }
+            Request::Sweep(SweepOrder { account_id, .. }) | Request::Audit(AuditOrder { account_id, .. })
+                if alarm == Alarm::LeftToQueue =>
+            {
+                BTreeSet::from([account_id])
+            }
+            _ => return BTreeMap::new(),
+        };
         let tried = stream::iter(accounts).map(async |id| {
             let error = self.aws.account(&invocation.home, id).await.err().filter(OutOfReach::is_lasting)?;
-            tracing::warn!(account_id = %id, %error, "the account is out of reach; its findings are passed over");
+            tracing::warn!(account_id = %id, %error, "the account is out of reach; what it is asked for is passed over");
             Some((id.clone(), Unreached { error, findings: Vec::new() }))
         });
         tried.buffer_unordered(CONCURRENCY).filter_map(std::future::ready).collect().await

@@ -98,10 +98,12 @@ impl App {
         let open = self.aws.ledger().open(&sweep.account_id, OffsetDateTime::now_utc()).await?;
         let stale = self.stale(invocation, &account, facts, limit_days).await?;
         let held = self.held(invocation, &account, facts, limit_days, sweep.max_resets).await?;
-        let tagged = match held {
-            Some(_) => self.tagged(invocation, &account).await.unwrap_or_default(),
+        let tags = match held {
+            Some(_) => self.tags(invocation, &account).await.unwrap_or_default(),
             None => Arc::default(),
         };
+        let is_tagged =
+            |user: &UserName| tags.get(&user.key()).is_some_and(|tags| self.config.exempt_tag.is_one_of(tags));
         tracing::info!(
             account_id = %sweep.account_id,
             candidates = stale.users.len(),
@@ -121,7 +123,7 @@ impl App {
                 answers.push(skip(name, SkipReason::AlreadyReset));
             } else if held.as_ref().is_some_and(|held| held.users.contains_key(&name.key())) {
                 now.push(sweep.stale(name));
-            } else if tagged.contains(&name.key()) && !is_one_of(&open, name) {
+            } else if is_tagged(name) && !is_one_of(&open, name) {
                 answers.push(skip(name, SkipReason::Exempt));
             } else {
                 due.push(name);

@@ -18,7 +18,7 @@ use crate::ledger::{self, Grace, RequestId, UserKey};
 use crate::notification::{Notification, PasswordChangeRequired, PasswordReset};
 use crate::reset::{self, Decision, Ending, Look, News, Reset, Seen, SkipReason, Standing, Subject, Wish};
 use crate::secret::SecretArn;
-use crate::survey;
+use crate::survey::{self, FoundUser};
 
 /// A user to be looked at, and why.
 #[derive(Debug, Clone)]
@@ -105,7 +105,9 @@ impl Target {
         let mut answer = match decision {
             Decision::Skip(reason) => self.skipped(reason),
             // Nothing is left that could.
-            Decision::GiveWay | Decision::Met(_) => self.skipped(SkipReason::AlreadyReset),
+            Decision::GiveWay | Decision::Met(_) | Decision::Retire | Decision::Keep => {
+                self.skipped(SkipReason::AlreadyReset)
+            }
             Decision::Require(_) => self.answer(UserOutcome::WouldRequireChange),
             Decision::Begin | Decision::Finish => self.answer(UserOutcome::WouldReset),
             Decision::Fail(failure) => self.failed(failure),
@@ -148,14 +150,14 @@ impl App {
         };
         let (held, user) = match self.held_with(invocation, target, &account, &name).await {
             Ok(Some(held)) => held,
-            Ok(None) => return self.carry_out(invocation, target, &account, &name, finding_id).await,
+            Ok(None) => return Box::pin(self.carry_out(invocation, target, &account, &name, finding_id)).await,
             Err(problem) => return target.failed(problem),
         };
         // What is under way comes to its end: nobody is reset by that who was not
         // before.
         if user.is_open {
             let target = Target { demand: Demand::Finish, ..target.clone() };
-            let answer = self.carry_out(invocation, &target, &account, &name, finding_id).await;
+            let answer = Box::pin(self.carry_out(invocation, &target, &account, &name, finding_id)).await;
             if !matches!(answer.outcome, UserOutcome::Skipped(SkipReason::AlreadyReset)) {
                 return answer;
             }
@@ -174,7 +176,7 @@ impl App {
         finding_id: Option<&str>,
     ) -> UserAnswer {
         if target.is_dry_run {
-            self.rehearse(invocation, target, account, name).await
+            Box::pin(self.rehearse(invocation, target, account, name)).await
         } else {
             self.reset(invocation, target, account, name, finding_id).await
         }
@@ -207,7 +209,9 @@ impl App {
     ) -> UserAnswer {
         let key = UserKey::new(&account.id, name);
         let entries = async { self.aws.ledger().entries(std::slice::from_ref(&key)).await.map_err(Problem::from) };
-        let look = async { self.look(invocation, target, account, name).await.map_err(Problem::from) };
+        let wish = target.wish();
+        let look = self.look(invocation, &wish, target.max_age_days(), account, name);
+        let look = async { look.await.map_err(Problem::from) };
         let (entry, seen) = match tokio::join!(entries, look) {
             (Ok(mut entries), Ok(seen)) => (entries.remove(&key).unwrap_or_default(), seen),
             (Err(problem), _) | (_, Err(problem)) => return target.failed(problem),
@@ -225,19 +229,13 @@ impl App {
     ) -> UserAnswer {
         let key = UserKey::new(&account.id, name);
         let sign_in_url = invocation.home.partition.sign_in_url(&account.id);
-        let reset = Reset {
-            account,
-            ledger: self.aws.ledger(),
-            key: &key,
-            sign_in_url: &sign_in_url,
-            kms_key_id: self.config.secret_kms_key_id.as_deref(),
-            password_length: self.config.password_length,
-        };
+        let reset = self.reset_of(account, &key, &sign_in_url);
+        let wish = target.wish();
         // What the last look showed: the message tells of it.
         let last_seen = Mutex::new(Summary::default());
         let summary = || last_seen.lock().unwrap_or_else(PoisonError::into_inner);
         let look = async || {
-            let seen = self.look(invocation, target, account, name).await?;
+            let seen = self.look(invocation, &wish, target.max_age_days(), account, name).await?;
             *summary() = Summary::of(&seen);
             Ok(seen)
         };
@@ -271,11 +269,13 @@ impl App {
             })
             .await
         };
-        let ending = reset.run(target.wish(), look, tell).await;
+        let ending = Box::pin(reset.run(wish.clone(), look, tell)).await;
         let (outcome, secret_arn) = match ending {
             Ending::Reset(arn) => (UserOutcome::Reset, Some(arn)),
             Ending::ChangeRequired(due_at, arn) => (UserOutcome::ChangeRequired(due_at), arn),
             Ending::Skipped(reason, arn) => (UserOutcome::Skipped(reason), arn),
+            // Only a run that tidies ends so.
+            Ending::Retired(_) | Ending::Kept => (UserOutcome::Failed(reset::Failure::Unsettled.into()), None),
             Ending::Failed(failure, arn) => (UserOutcome::Failed(failure.into()), arn),
         };
         let mut answer = UserAnswer { secret_arn, ..target.answer(outcome) };
@@ -283,20 +283,42 @@ impl App {
         answer
     }
 
+    /// Schedules the user's secret for deletion, if nobody needs it any more.
+    pub(super) async fn tidy(&self, invocation: &Invocation, account: &Account, name: &UserName) -> Ending {
+        let key = UserKey::new(&account.id, name);
+        let sign_in_url = invocation.home.partition.sign_in_url(&account.id);
+        let look = async || self.look(invocation, &Wish::Tidy, None, account, name).await;
+        // There is nothing to tell.
+        let reset = self.reset_of(account, &key, &sign_in_url);
+        Box::pin(reset.run(Wish::Tidy, look, async |_| Ok(()))).await
+    }
+
+    fn reset_of<'a>(&'a self, account: &'a Account, key: &'a UserKey, sign_in_url: &'a str) -> Reset<'a> {
+        Reset {
+            account,
+            ledger: self.aws.ledger(),
+            key,
+            sign_in_url,
+            kms_key_id: self.config.secret_kms_key_id.as_deref(),
+            password_length: self.config.password_length,
+        }
+    }
+
     /// Makes the reads that a decision takes.
     async fn look(
         &self,
         invocation: &Invocation,
-        target: &Target,
+        wish: &Wish,
+        max_age_days: Option<u16>,
         account: &Account,
         name: &UserName,
     ) -> Result<Seen, reset::Failure> {
         let key = UserKey::new(&account.id, name);
         let cell = invocation.facts(&account.id);
         let is_served = async {
-            match target.wish() {
-                Wish::Forced(request) => self.aws.ledger().is_served(&key, &request).await,
-                Wish::Stale | Wish::Finish => Ok(false),
+            match wish {
+                Wish::Forced(request) => self.aws.ledger().is_served(&key, request).await,
+                Wish::Stale | Wish::Finish | Wish::Tidy => Ok(false),
             }
         };
         let (user, facts, is_served) = tokio::join!(
@@ -305,12 +327,15 @@ impl App {
             is_served,
         );
         let is_served = is_served?;
-        let Some(user) = user? else {
-            let look = Look { standing: Standing::NoSuchUser, secret: None, is_untagged: false, is_served };
-            return Ok(Seen { look, subject: None });
+        let user = match user? {
+            FoundUser::There(user) => user,
+            FoundUser::Gone { secret } => {
+                let look = Look { standing: Standing::NoSuchUser, secret, is_untagged: false, is_served };
+                return Ok(Seen { look, subject: None });
+            }
         };
         let facts = facts?;
-        let limit_days = limit(target.max_age_days(), &facts.policy, &self.config);
+        let limit_days = limit(max_age_days, &facts.policy, &self.config);
         let look = assess(&user, facts, limit_days, is_served, &self.config);
         let policy = facts.policy.clone();
         Ok(Seen { look, subject: Some(Subject { user: user.user.name, secret_name: user.secret_name, policy }) })

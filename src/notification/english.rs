@@ -1,10 +1,12 @@
 //! Messages in English.
 
 use super::{
-    Failed, HeldUser, LISTED_USERS, Notification, PasswordChangeRequired, PasswordReset, PolicyStrengthened,
-    RemediationFailed, SweepHeld, Text, around_name, changes_age, command, indented, settings, subject_around, visible,
+    Failed, HeldUser, LISTED_USERS, Notification, PasswordChangeRequired, PasswordExpiring, PasswordReset,
+    PasswordUnclaimed, PolicyStrengthened, RemediationFailed, SweepHeld, Text, around_name, changes_age, command,
+    indented, settings, subject_around, visible,
 };
 use crate::account::undo;
+use crate::secret::SecretArn;
 
 use time::{OffsetDateTime, UtcOffset};
 
@@ -15,6 +17,8 @@ pub(super) fn text(notification: &Notification<'_>, support: Option<&str>) -> Te
     match notification {
         Notification::PasswordReset(it) => password_reset(it, support),
         Notification::PasswordChangeRequired(it) => password_change_required(it, support),
+        Notification::PasswordExpiring(it) => password_expiring(it, support),
+        Notification::PasswordUnclaimed(it) => password_unclaimed(it, support),
         Notification::SweepHeld(it) => sweep_held(it),
         Notification::PolicyStrengthened(it) => policy_strengthened(it),
         Notification::RemediationFailed(it) => remediation_failed(it),
@@ -35,12 +39,62 @@ fn day(at: OffsetDateTime) -> String {
     format!("{} {} {}", date.day(), date.month(), date.year())
 }
 
-fn whom_to_ask(support: Option<&str>) -> String {
-    match support {
+/// The day and the time, by UTC.
+fn moment(at: OffsetDateTime) -> String {
+    let time = at.to_offset(UtcOffset::UTC).time();
+    format!("{}, {:02}:{:02} UTC", day(at), time.hour(), time.minute())
+}
+
+/// What every message to a user ends with.
+const NEVER_SEND_A_PASSWORD: &str = "\
+Do not reply to this message with a password. We never ask you for one, not
+by e-mail, not by phone, nowhere.
+";
+
+/// From the secret to a password of one's own.
+fn fetch_and_sign_in(secret: &SecretArn) -> String {
+    format!(
+        "\
+1. Fetch the new password. It is kept in AWS Secrets Manager:
+
+       Secret:  {secret_name}
+       Region:  {region}
+
+   With the AWS CLI, run this command; the new password is what stands
+   behind \"password\" in its answer:
+
+       {read_secret}
+
+   In the console, if you can sign in to the account in another way: open
+   Secrets Manager, choose the region {region}, open the secret named
+   above and choose \"Retrieve secret value\".
+
+2. Sign in at the address above with the account, your user name and the
+   new password.
+
+3. AWS then asks you to choose a password of your own. You have to do that
+   before you can go on.",
+        secret_name = secret.name(),
+        region = secret.region(),
+        read_secret = command::read_secret(secret),
+    )
+}
+
+/// For those whom only somebody else can give the password.
+fn ask_for_the_password(support: Option<&str>) -> String {
+    let whom = match support {
         Some(contact) => format!("ask here:\n\n    {contact}"),
         None => {
             "ask the administrators of your AWS account. They can read it and\nhand the password to you.".to_owned()
         }
+    };
+    format!("If you have no other way into the account than this password, or if access\nis denied, {whom}")
+}
+
+fn ask(support: Option<&str>) -> String {
+    match support {
+        Some(contact) => format!("Ask here:\n\n    {contact}"),
+        None => "Ask the administrators of your AWS account.".to_owned(),
     }
 }
 
@@ -62,7 +116,7 @@ fn password_reset(it: &PasswordReset<'_>, support: Option<&str>) -> Text {
         "\
 Hello {user_name},
 
-the password with which you sign in to the AWS console has been reset.
+The password with which you sign in to the AWS console has been reset.
 
     Account:  {account_id}
     User:     {user_name}
@@ -76,38 +130,17 @@ Your old password no longer works. Your access keys and MFA devices are as
 they were.
 
 WHAT TO DO NOW
-1. Fetch the new password. It is kept in AWS Secrets Manager:
-
-       Secret:  {secret_name}
-       Region:  {region}
-
-   With the AWS CLI, run this command; the new password is what stands
-   behind \"password\" in its answer:
-
-       {read_secret}
-
-   In the console, if you can sign in to the account in another way: open
-   Secrets Manager, choose the region {region}, open the secret named
-   above and choose \"Retrieve secret value\".
-
-2. Sign in at the address above with the account, your user name and the
-   new password.
-
-3. AWS then asks you to choose a password of your own. You have to do that
-   before you can go on.
+{fetch_and_sign_in}
 
 IF YOU CANNOT READ THE SECRET
-If you have no other way into the account than this password, or if access
-is denied, {whom_to_ask}
+{ask_for_the_password}
 
 IF YOU DID NOT EXPECT THIS
-Tell your security team at once. Do not reply to this message with a
-password. We never ask you for one, not by e-mail, not by phone, nowhere.
-",
-        secret_name = secret_arn.name(),
-        region = secret_arn.region(),
-        read_secret = command::read_secret(secret_arn),
-        whom_to_ask = whom_to_ask(support),
+Tell your security team at once.
+
+{NEVER_SEND_A_PASSWORD}",
+        fetch_and_sign_in = fetch_and_sign_in(secret_arn),
+        ask_for_the_password = ask_for_the_password(support),
     );
     let account = account_id.as_str();
     Text {
@@ -129,25 +162,18 @@ fn password_change_required(it: &PasswordChangeRequired<'_>, support: Option<&st
     let PasswordChangeRequired { account_id, user_name, .. } = it;
     let sign_in_url = it.partition.sign_in_url(account_id);
     let limit = days(it.max_password_age_days.into());
-    let due = day(it.due_at);
-    let time = it.due_at.to_offset(UtcOffset::UTC).time();
-    let (hour, minute) = (time.hour(), time.minute());
     let why = match it.password_age_days {
         Some(age) => {
             format!("Your password is {} old. In this account a password may be at most\n{limit} old.", days(age))
         }
         None => format!("In this account a password may be at most {limit} old, and yours is older."),
     };
-    let questions = match support {
-        Some(contact) => format!("Ask here:\n\n    {contact}"),
-        None => "Ask the administrators of your AWS account.".to_owned(),
-    };
     let email = format!(
         "\
 Hello {user_name},
 
-please change the password with which you sign in to the AWS console,
-by {due}, {hour:02}:{minute:02} UTC.
+Please change the password with which you sign in to the AWS console,
+by {due}.
 
     Account:  {account_id}
     User:     {user_name}
@@ -179,9 +205,9 @@ so. Tell your security team.
 IF YOU HAVE QUESTIONS
 {questions}
 
-Do not reply to this message with a password. We never ask you for one, not
-by e-mail, not by phone, nowhere.
-"
+{NEVER_SEND_A_PASSWORD}",
+        due = moment(it.due_at),
+        questions = ask(support),
     );
     let account = account_id.as_str();
     Text {
@@ -194,7 +220,129 @@ by e-mail, not by phone, nowhere.
         sms: sms_around([
             &format!("AWS account {account}: please change the console password of "),
             user_name.as_str(),
-            &format!(" by {due}. Details by e-mail."),
+            &format!(" by {}. Details by e-mail.", day(it.due_at)),
+        ]),
+    }
+}
+
+fn password_expiring(it: &PasswordExpiring<'_>, support: Option<&str>) -> Text {
+    let PasswordExpiring { account_id, user_name, .. } = it;
+    let otherwise = match it.grace_days {
+        0 => "\
+From that time on your password is replaced by one that you do not know. You
+then have to fetch it before you can sign in again; a message will say how."
+            .to_owned(),
+        grace => format!(
+            "\
+AWS then asks you for a new password when you sign in, and lets you do
+nothing else before. You have {grace} for that; a message will say until when.
+After that your password is replaced by one that you do not know, and you have
+to fetch it before you can sign in again.",
+            grace = days(grace.into()),
+        ),
+    };
+    let email = format!(
+        "\
+Hello {user_name},
+
+The password with which you sign in to the AWS console will soon be too old.
+Please change it by {due}.
+
+    Account:  {account_id}
+    User:     {user_name}
+    Sign in:  {sign_in_url}
+
+WHY
+Your password is {age} old. In this account a password may be at most
+{limit} old.
+
+WHAT TO DO NOW
+1. Sign in at the address above with the account, your user name and the
+   password that you have.
+
+2. At the upper right, choose your user name, then \"Security credentials\".
+
+3. Choose \"Update password\", and choose a new one.
+
+WHAT HAPPENS IF YOU DO NOT
+{otherwise}
+
+IF YOU CANNOT CHANGE IT OR HAVE QUESTIONS
+{questions}
+
+{NEVER_SEND_A_PASSWORD}",
+        due = moment(it.due_at),
+        sign_in_url = it.partition.sign_in_url(account_id),
+        age = days(it.password_age_days),
+        limit = days(it.max_password_age_days.into()),
+        questions = ask(support),
+    );
+    let account = account_id.as_str();
+    Text {
+        subject: subject_around([
+            "Your AWS console password will soon be too old (",
+            user_name.as_str(),
+            &format!(", account {account})"),
+        ]),
+        email,
+        sms: sms_around([
+            &format!("AWS account {account}: the console password of "),
+            user_name.as_str(),
+            &format!(" is too old from {} on. Please change it.", day(it.due_at)),
+        ]),
+    }
+}
+
+fn password_unclaimed(it: &PasswordUnclaimed<'_>, support: Option<&str>) -> Text {
+    let PasswordUnclaimed { account_id, user_name, .. } = it;
+    let email = format!(
+        "\
+Hello {user_name},
+
+A new password for the AWS console has been waiting for you for {waiting},
+since {since}. It has not been used yet. If you have signed in with
+it by now and chosen a password of your own, there is nothing to do.
+
+    Account:  {account_id}
+    User:     {user_name}
+    Sign in:  {sign_in_url}
+
+WHY
+Your password was reset. The one you had before no longer works, so you
+cannot sign in to the console until you fetch the new one.
+
+WHAT TO DO NOW
+{fetch_and_sign_in}
+
+IF YOU CANNOT READ THE SECRET
+{ask_for_the_password}
+
+IF YOU DO NOT NEED THE CONSOLE ANY MORE
+Tell the administrators of your AWS account, so that they can remove your
+password.
+
+IF YOU DID NOT EXPECT THIS
+Tell your security team at once.
+
+{NEVER_SEND_A_PASSWORD}",
+        waiting = days(it.days),
+        since = day(it.stored_at),
+        sign_in_url = it.partition.sign_in_url(account_id),
+        fetch_and_sign_in = fetch_and_sign_in(it.secret_arn),
+        ask_for_the_password = ask_for_the_password(support),
+    );
+    let account = account_id.as_str();
+    Text {
+        subject: subject_around([
+            "Your new AWS console password has not been used yet (",
+            user_name.as_str(),
+            &format!(", account {account})"),
+        ]),
+        email,
+        sms: sms_around([
+            &format!("AWS account {account}: the new console password of "),
+            user_name.as_str(),
+            " is waiting. An e-mail says how to get it.",
         ]),
     }
 }
@@ -202,7 +350,7 @@ by e-mail, not by phone, nowhere.
 fn sweep_held(it: &SweepHeld<'_>) -> Text {
     let account_id = it.account_id;
     let count = it.users.len();
-    let users = if count == 1 { "1 user".to_owned() } else { format!("{count} users") };
+    let (users, have) = if count == 1 { ("1 user".to_owned(), "has") } else { (format!("{count} users"), "have") };
     let listed = it.users.iter().take(LISTED_USERS);
     let mut list = indented(listed.map(|HeldUser { user_name, password_age_days }| match password_age_days {
         Some(age) => format!("{user_name}  ({})", days(*age)),
@@ -213,8 +361,8 @@ fn sweep_held(it: &SweepHeld<'_>) -> Text {
     }
     let email = format!(
         "\
-In the AWS account {account_id}, the console passwords of {users} are
-too old. No more than {limit} may be reset at once without approval, so none
+In the AWS account {account_id}, {users} {have} a console password that
+is too old. No more than {limit} may be reset at once without approval, so none
 was.
 {finding}
 TO SEE WHAT WOULD HAPPEN
@@ -224,7 +372,8 @@ TO APPROVE IT
     {approve}
 
 Each of these users then has to fetch a new password before signing in
-again. Tell them first, and mind service desks and time zones.
+again; with GRACE_DAYS, they have that long to change it themselves first.
+Tell them before, and mind service desks and time zones.
 
 TO LEAVE SOMEBODY OUT
 Tag the IAM user as exempt (EXEMPT_TAG), or add the name to EXEMPT_USERS.
@@ -326,8 +475,8 @@ fn remediation_failed(it: &RemediationFailed<'_>) -> Text {
             format!(
                 "
 CAN THE USER SIGN IN?
-With the old password, or with the one in the user's secret: it is labelled
-AWSPENDING if the reset was interrupted, AWSCURRENT if it was done.
+With the old password, or with the one in the user's secret, which is labelled
+AWSPENDING if the reset was interrupted and AWSCURRENT if it was done.
 {secret}"
             )
         }
@@ -335,8 +484,12 @@ AWSPENDING if the reset was interrupted, AWSCURRENT if it was done.
     };
     let log =
         visible(it.request_id).map_or(String::new(), |id| format!("\n   In the log, look for the request id {id}."));
+    let what_it_does = match it.failed {
+        Failed::Account => " to have the account's users checked",
+        Failed::Reset { .. } | Failed::Policy | Failed::Sweep => "; it goes on where it stopped",
+    };
     let again = match command::retry(it) {
-        Some(command) => format!("run this; it goes on where it stopped:\n\n       {command}"),
+        Some(command) => format!("run this{what_it_does}:\n\n       {command}"),
         None => "redrive the event from the dead-letter queue, or wait for the\n   finding to come again.".to_owned(),
     };
     let todo = match it.failed {
@@ -354,8 +507,8 @@ This message comes once a day while there are findings about the account."
         Failed::Reset { .. } | Failed::Policy | Failed::Sweep => format!(
             "\
 1. If the cause passes by itself (throttling, a change that is still going
-   on): nothing. The invocation is repeated automatically, and what was done
-   is not done twice.
+   on), do nothing. The invocation is repeated automatically, and what was
+   done is not done twice.
 
 2. If this message comes again, find the cause and remove it.{log}
 

@@ -1,13 +1,15 @@
 //! Messages in Japanese.
 
 use super::{
-    Failed, HeldUser, LISTED_USERS, Notification, PasswordChangeRequired, PasswordReset, PolicyStrengthened,
-    RemediationFailed, SweepHeld, Text, around_name, changes_age, command, indented, settings, subject_around, visible,
+    Failed, HeldUser, LISTED_USERS, Notification, PasswordChangeRequired, PasswordExpiring, PasswordReset,
+    PasswordUnclaimed, PolicyStrengthened, RemediationFailed, SweepHeld, Text, around_name, changes_age, command,
+    indented, settings, subject_around, visible,
 };
-use time::UtcOffset;
-
 use crate::account::password_policy::Withheld;
 use crate::account::undo;
+use crate::secret::SecretArn;
+
+use time::{OffsetDateTime, UtcOffset};
 
 /// One text message in UCS-2, in which all that is not in the GSM alphabet is sent.
 const SMS_CHARACTERS: usize = 70;
@@ -16,6 +18,8 @@ pub(super) fn text(notification: &Notification<'_>, support: Option<&str>) -> Te
     match notification {
         Notification::PasswordReset(it) => password_reset(it, support),
         Notification::PasswordChangeRequired(it) => password_change_required(it, support),
+        Notification::PasswordExpiring(it) => password_expiring(it, support),
+        Notification::PasswordUnclaimed(it) => password_unclaimed(it, support),
         Notification::SweepHeld(it) => sweep_held(it),
         Notification::PolicyStrengthened(it) => policy_strengthened(it),
         Notification::RemediationFailed(it) => remediation_failed(it),
@@ -24,6 +28,24 @@ pub(super) fn text(notification: &Notification<'_>, support: Option<&str>) -> Te
 
 fn sms_around(parts: [&str; 3]) -> String {
     around_name(parts, "…", SMS_CHARACTERS, |text| text.encode_utf16().count())
+}
+
+/// The day, by UTC.
+fn day(at: OffsetDateTime) -> String {
+    let date = at.to_offset(UtcOffset::UTC).date();
+    format!("{} 年 {} 月 {} 日", date.year(), u8::from(date.month()), date.day())
+}
+
+/// The day without its year, by UTC.
+fn short_day(at: OffsetDateTime) -> String {
+    let date = at.to_offset(UtcOffset::UTC).date();
+    format!("{} 月 {} 日", u8::from(date.month()), date.day())
+}
+
+/// The day and the time, by UTC.
+fn moment(at: OffsetDateTime) -> String {
+    let time = at.to_offset(UtcOffset::UTC).time();
+    format!("{} {:02}:{:02} (UTC)", day(at), time.hour(), time.minute())
 }
 
 fn whom_to_ask(support: Option<&str>) -> String {
@@ -36,6 +58,55 @@ fn whom_to_ask(support: Option<&str>) -> String {
 /// What every message to a user ends with.
 const NEVER_SEND_A_PASSWORD: &str = "このメールへの返信などでパスワードを送らないでください。\n\
     メールや電話など、どのような方法でもパスワードをお尋ねすることはありません。\n";
+
+/// Why a password is to be changed.
+fn over_the_limit(age: u32, limit: u16) -> String {
+    format!(
+        "現在のパスワードは設定から {age} 日が経過しています。\n\
+         このアカウントでは、パスワードの有効期間は {limit} 日までと定められています。"
+    )
+}
+
+/// From the secret to a password of one's own.
+fn fetch_and_sign_in(secret: &SecretArn) -> String {
+    format!(
+        "\
+1. 新しいパスワードを取得します。AWS Secrets Manager に保存されています。
+
+       シークレットの名前:  {secret_name}
+       リージョン:          {region}
+
+   AWS CLI を使う場合は、次のコマンドを実行します。
+   表示される \"password\" の値が新しいパスワードです。
+
+       {read_secret}
+
+   別の方法でこのアカウントのコンソールにサインインできる場合は、リージョン
+   {region} の Secrets Manager を開き、上記のシークレットを選んで
+   「シークレットの値を取得する」(Retrieve secret value) を選択します。
+
+2. 上記の URL を開き、アカウント、ユーザー名、新しいパスワードを入力して
+   サインインします。
+
+3. サインインすると、ご自身で決めたパスワードへの変更を求められます。
+   変更が済むまで、コンソールは使えません。",
+        secret_name = secret.name(),
+        region = secret.region(),
+        read_secret = command::read_secret(secret),
+    )
+}
+
+/// For those whom only somebody else can give the password.
+fn ask_for_the_password(support: Option<&str>) -> String {
+    let hand_over = match support {
+        Some(_) => "",
+        None => "\n管理者がシークレットを参照し、パスワードをお渡しします。",
+    };
+    format!(
+        "このパスワードのほかにアカウントへのアクセス手段がない場合や、アクセスを\n拒否された場合は、{}{hand_over}",
+        whom_to_ask(support)
+    )
+}
 
 fn password_reset(it: &PasswordReset<'_>, support: Option<&str>) -> Text {
     let PasswordReset { account_id, user_name, secret_arn, .. } = it;
@@ -71,38 +142,18 @@ AWS マネジメントコンソールへのサインインに使うパスワー�
 アクセスキーと MFA デバイスはこれまでどおり使えます。
 
 ■ 必要な操作
-1. 新しいパスワードを取得します。AWS Secrets Manager に保存されています。
-
-       シークレットの名前:  {secret_name}
-       リージョン:          {region}
-
-   AWS CLI を使う場合は、次のコマンドを実行します。
-   表示される \"password\" の値が新しいパスワードです。
-
-       {read_secret}
-
-   別の方法でこのアカウントのコンソールにサインインできる場合は、リージョン
-   {region} の Secrets Manager を開き、上記のシークレットを選んで
-   「シークレットの値を取得する」(Retrieve secret value) を選択します。
-
-2. 上記の URL を開き、アカウント、ユーザー名、新しいパスワードを入力して
-   サインインします。
-
-3. サインインすると、ご自身で決めたパスワードへの変更を求められます。
-   変更が済むまで、コンソールは使えません。
+{fetch_and_sign_in}
 
 ■ シークレットを参照できない場合
-このパスワードのほかにアカウントへのアクセス手段がない場合や、アクセスを
-拒否された場合は、{whom_to_ask}
+{ask_for_the_password}
 
 ■ 心当たりがない場合
 すぐにセキュリティ担当者に連絡してください。
+
 {NEVER_SEND_A_PASSWORD}",
         sign_in_url = it.partition.sign_in_url(account_id),
-        secret_name = secret_arn.name(),
-        region = secret_arn.region(),
-        read_secret = command::read_secret(secret_arn),
-        whom_to_ask = whom_to_ask(support),
+        fetch_and_sign_in = fetch_and_sign_in(secret_arn),
+        ask_for_the_password = ask_for_the_password(support),
     );
     Text {
         subject: subject_around([
@@ -114,7 +165,7 @@ AWS マネジメントコンソールへのサインインに使うパスワー�
         sms: sms_around([
             &format!("AWS {account_id}: "),
             user_name.as_str(),
-            " のパスワードをリセットしました。詳細はメールで。",
+            " のパスワードをリセットしました。詳細はメールをご覧ください。",
         ]),
     }
 }
@@ -122,13 +173,8 @@ AWS マネジメントコンソールへのサインインに使うパスワー�
 fn password_change_required(it: &PasswordChangeRequired<'_>, support: Option<&str>) -> Text {
     let PasswordChangeRequired { account_id, user_name, .. } = it;
     let limit = it.max_password_age_days;
-    let due = it.due_at.to_offset(UtcOffset::UTC);
-    let (year, month, day) = (due.year(), u8::from(due.month()), due.day());
     let why = match it.password_age_days {
-        Some(age) => format!(
-            "現在のパスワードは設定から {age} 日が経過しています。\n\
-             このアカウントでは、パスワードの有効期間は {limit} 日までと定められています。"
-        ),
+        Some(age) => over_the_limit(age, limit),
         None => format!("現在のパスワードは、このアカウントで定められた有効期間の {limit} 日を過ぎています。"),
     };
     let email = format!(
@@ -138,7 +184,7 @@ fn password_change_required(it: &PasswordChangeRequired<'_>, support: Option<&st
 AWS マネジメントコンソールへのサインインに使うパスワードを、次の期限までに
 変更してください。
 
-    期限:            {year} 年 {month} 月 {day} 日 {hour:02}:{minute:02} (UTC)
+    期限:            {due}
     アカウント:      {account_id}
     ユーザー名:      {user_name}
     サインイン URL:  {sign_in_url}
@@ -170,8 +216,7 @@ AWS マネジメントコンソールへのサインインに使うパスワー�
 ご不明な点は、{whom_to_ask}
 
 {NEVER_SEND_A_PASSWORD}",
-        hour = due.hour(),
-        minute = due.minute(),
+        due = moment(it.due_at),
         sign_in_url = it.partition.sign_in_url(account_id),
         whom_to_ask = whom_to_ask(support),
     );
@@ -185,7 +230,129 @@ AWS マネジメントコンソールへのサインインに使うパスワー�
         sms: sms_around([
             &format!("AWS {account_id}: "),
             user_name.as_str(),
-            &format!(" のパスワードを {month} 月 {day} 日までに変更してください。"),
+            &format!(" のパスワードを {}までに変更してください。", short_day(it.due_at)),
+        ]),
+    }
+}
+
+fn password_expiring(it: &PasswordExpiring<'_>, support: Option<&str>) -> Text {
+    let PasswordExpiring { account_id, user_name, .. } = it;
+    let otherwise = match it.grace_days {
+        0 => "\
+パスワードは別のものに置き換えられ、新しいパスワードを取得するまで
+サインインできなくなります。取得の方法は、そのときにお知らせします。"
+            .to_owned(),
+        grace => format!(
+            "\
+サインインするとパスワードの変更を求められ、変更が済むまでコンソールを
+使えなくなります。変更の期限は、そのときにあらためてお知らせします。
+それから {grace} 日以内に変更しなかった場合、パスワードは別のものに置き換え
+られ、新しいパスワードを取得するまでサインインできなくなります。"
+        ),
+    };
+    let email = format!(
+        "\
+{user_name} 様
+
+AWS マネジメントコンソールへのサインインに使うパスワードの有効期間が、
+まもなく終了します。次の期限までにパスワードを変更してください。
+
+    期限:            {due}
+    アカウント:      {account_id}
+    ユーザー名:      {user_name}
+    サインイン URL:  {sign_in_url}
+
+■ 理由
+{why}
+
+■ 必要な操作
+1. 上記の URL を開き、アカウント、ユーザー名、現在のパスワードを入力して
+   サインインします。
+
+2. 画面右上のユーザー名を選び、「セキュリティ認証情報」(Security credentials)
+   を選択します。
+
+3. 「パスワードを更新」(Update password) を選択し、新しいパスワードを設定
+   します。
+
+■ 期限までに変更しなかった場合
+{otherwise}
+
+■ 変更できない場合・お問い合わせ
+ご自身で変更できない場合や、ご不明な点がある場合は、
+{whom_to_ask}
+
+{NEVER_SEND_A_PASSWORD}",
+        due = moment(it.due_at),
+        sign_in_url = it.partition.sign_in_url(account_id),
+        why = over_the_limit(it.password_age_days, it.max_password_age_days),
+        whom_to_ask = whom_to_ask(support),
+    );
+    Text {
+        subject: subject_around([
+            "AWS パスワードの期限が近づいています: ",
+            user_name.as_str(),
+            &format!(" ({account_id})"),
+        ]),
+        email,
+        sms: sms_around([
+            &format!("AWS {account_id}: "),
+            user_name.as_str(),
+            &format!(" のパスワードを {}までに変更してください。", short_day(it.due_at)),
+        ]),
+    }
+}
+
+fn password_unclaimed(it: &PasswordUnclaimed<'_>, support: Option<&str>) -> Text {
+    let PasswordUnclaimed { account_id, user_name, .. } = it;
+    let email = format!(
+        "\
+{user_name} 様
+
+AWS マネジメントコンソールの新しいパスワードが、まだ使われていません。
+{since}から {waiting} 日間、シークレットに保管されています。
+すでに新しいパスワードでサインインし、ご自身で決めたパスワードに変更済みの
+場合、操作は必要ありません。
+
+    アカウント:      {account_id}
+    ユーザー名:      {user_name}
+    サインイン URL:  {sign_in_url}
+
+■ 理由
+パスワードはリセットされ、以前のパスワードは使えなくなっています。
+新しいパスワードを取得するまで、コンソールにサインインできません。
+
+■ 必要な操作
+{fetch_and_sign_in}
+
+■ シークレットを参照できない場合
+{ask_for_the_password}
+
+■ コンソールを使う必要がなくなった場合
+パスワードを削除できるよう、お使いの AWS アカウントの管理者にお知らせ
+ください。
+
+■ 心当たりがない場合
+すぐにセキュリティ担当者に連絡してください。
+
+{NEVER_SEND_A_PASSWORD}",
+        since = day(it.stored_at),
+        waiting = it.days,
+        sign_in_url = it.partition.sign_in_url(account_id),
+        fetch_and_sign_in = fetch_and_sign_in(it.secret_arn),
+        ask_for_the_password = ask_for_the_password(support),
+    );
+    Text {
+        subject: subject_around([
+            "AWS の新しいパスワードが未使用です: ",
+            user_name.as_str(),
+            &format!(" ({account_id})"),
+        ]),
+        email,
+        sms: sms_around([
+            &format!("AWS {account_id}: "),
+            user_name.as_str(),
+            " の新しいパスワードが未使用です。詳細はメールをご覧ください。",
         ]),
     }
 }
@@ -214,8 +381,8 @@ AWS アカウント {account_id} で、コンソールパスワードの有効�
     {approve}
 
 承認すると、対象のユーザーは新しいパスワードを取得するまでサインインでき
-なくなります。事前に本人へ知らせ、問い合わせ窓口の体制や時差にも配慮して
-ください。
+なくなります。GRACE_DAYS を設定している場合は、まず本人がその日数以内に変更
+します。事前に本人へ知らせ、問い合わせ窓口の体制や時差にも配慮してください。
 
 ■ 特定のユーザーを対象から外すには
 IAM ユーザーに除外用のタグ (EXEMPT_TAG) を付けるか、名前を EXEMPT_USERS に
@@ -235,7 +402,7 @@ IAM ユーザーに除外用のタグ (EXEMPT_TAG) を付けるか、名前を E
     Text {
         subject: format!("AWS {account_id}: {count} 名のパスワードリセットが承認待ちです"),
         email,
-        sms: format!("AWS {account_id}: {count} 名のパスワードリセットが承認待ちです。詳細はメールで。"),
+        sms: format!("AWS {account_id}: {count} 名のパスワードリセットが承認待ちです。詳細はメールをご覧ください。"),
     }
 }
 
@@ -302,7 +469,7 @@ Security Hub でコントロールを無効にするか、検出結果を抑制�
     Text {
         subject: format!("AWS {account_id}: パスワードポリシーを強化しました"),
         email,
-        sms: format!("AWS {account_id}: パスワードポリシーを強化しました。詳細はメールで。"),
+        sms: format!("AWS {account_id}: パスワードポリシーを強化しました。詳細はメールをご覧ください。"),
     }
 }
 
@@ -314,10 +481,10 @@ fn remediation_failed(it: &RemediationFailed<'_>) -> Text {
                 "IAM ユーザー {user_name} のコンソールパスワードをリセットできなかったか、\n\
                  本人に通知できませんでした。"
             ),
-            ["リセット失敗: ", user_name.as_str(), ""],
+            ["", user_name.as_str(), " のパスワードリセットに失敗"],
         ),
         Failed::Policy => (
-            "セキュリティコントロールの要件に合わせてパスワードポリシーを強化できませんでした。".to_owned(),
+            "セキュリティコントロールの要件に合わせてパスワードポリシーを強化することが\nできませんでした。".to_owned(),
             ["パスワードポリシーを強化できませんでした", "", ""],
         ),
         Failed::Sweep => (
@@ -325,7 +492,7 @@ fn remediation_failed(it: &RemediationFailed<'_>) -> Text {
             ["パスワードを確認できませんでした", "", ""],
         ),
         Failed::Account => (
-            "このアカウントにアクセスできません。検出結果は処理されず、そのまま残ります。".to_owned(),
+            "次のアカウントにアクセスできません。検出結果は処理されず、そのまま残ります。".to_owned(),
             ["アクセスできず、検出結果を処理できません", "", ""],
         ),
     };
@@ -345,22 +512,26 @@ AWSCURRENT です。
     };
     let log =
         visible(it.request_id).map_or(String::new(), |id| format!("\n   ログはリクエスト ID {id} で検索できます。"));
+    let what_it_does = match it.failed {
+        Failed::Account => "このアカウントのユーザーが確認されます。",
+        Failed::Reset { .. } | Failed::Policy | Failed::Sweep => "中断したところから再開します。",
+    };
     let again = match command::retry(it) {
-        Some(command) => format!("次のコマンドを実行します。中断したところから再開します。\n\n       {command}"),
+        Some(command) => format!("次のコマンドを実行します。{what_it_does}\n\n       {command}"),
         None => "デッドレターキューのイベントを再処理するか、検出結果が再び\n   届くのを待ちます。".to_owned(),
     };
     let todo = match it.failed {
         Failed::Account => format!(
             "\
-1. 対象とするアカウントであれば、メンバーロールを作成して関数のロールを信頼させ、
-   その名前を MEMBER_ROLE_NAME に設定してください。{log}
+1. 対象とするアカウントであれば、メンバーロールを作成して関数のロールを
+   信頼させ、その名前を MEMBER_ROLE_NAME に設定してください。{log}
 
    その後、{again}
 
 2. 対象としないアカウントであれば、ACCOUNTS で除外してください
    (例: *,!{account_id})。
 
-この通知は、アカウントの検出結果が届く間、1 日に 1 回届きます。"
+この通知は、このアカウントの検出結果が届き続ける間、1 日に 1 回送信されます。"
         ),
         Failed::Reset { .. } | Failed::Policy | Failed::Sweep => format!(
             "\
@@ -390,7 +561,7 @@ AWSCURRENT です。
     Text {
         subject: subject_around([&before, name, after]),
         email,
-        sms: sms_around([&before, name, &format!("{after}。詳細はメールで。")]),
+        sms: sms_around([&before, name, &format!("{after}。詳細はメールをご覧ください。")]),
     }
 }
 

@@ -44,15 +44,19 @@
 //!
 //! | field | value | kinds |
 //! | --- | --- | --- |
-//! | `user_name` | text | `password-reset`, `password-change-required`, `remediation-failed`? |
-//! | `secret_arn` | text | `password-reset`, `remediation-failed`? |
-//! | `region` | of the secret | `password-reset` |
-//! | `finding_id` | text | all? |
-//! | `password_age_days` | days, whole | `password-reset`?, `password-change-required`? |
-//! | `max_password_age_days` | days | `password-reset`, `password-change-required` |
+//! | `user_name` | text | all to a user, `remediation-failed`? |
+//! | `secret_arn` | text | `password-reset`, `password-unclaimed`, `remediation-failed`? |
+//! | `region` | of the secret | `password-reset`, `password-unclaimed` |
+//! | `finding_id` | text | all? but `password-expiring`, `password-unclaimed` |
+//! | `password_age_days` | days, whole | `password-reset`?, `password-change-required`?, `password-expiring` |
+//! | `max_password_age_days` | days | `password-reset`, `password-change-required`, `password-expiring` |
 //! | `forced` | whether a person asked for it | `password-reset` |
-//! | `sign_in_url` | text | `password-reset`, `password-change-required` |
+//! | `sign_in_url` | text | all to a user |
 //! | `due_at` | when the password is replaced, RFC 3339 | `password-change-required` |
+//! | `due_at` | when the password is too old, RFC 3339 | `password-expiring` |
+//! | `grace_days` | days to change it from then on, 0: none | `password-expiring` |
+//! | `stored_at` | when the password was stored, RFC 3339 | `password-unclaimed` |
+//! | `waiting_days` | days since then, whole | `password-unclaimed` |
 //! | `max_resets` | the limit that was met | `sweep-held` |
 //! | `user_count` | of all users that are held | `sweep-held` |
 //! | `users` | `{user_name, password_age_days?}`, the first 200 | `sweep-held` |
@@ -68,6 +72,8 @@
 mod command;
 mod english;
 mod japanese;
+#[cfg(test)]
+mod snapshots;
 #[cfg(test)]
 mod tests;
 
@@ -138,6 +144,10 @@ pub(crate) enum Kind {
     PasswordReset,
     /// A user has to change the password.
     PasswordChangeRequired,
+    /// A user's password will soon be too old.
+    PasswordExpiring,
+    /// A user has not used the new password.
+    PasswordUnclaimed,
     /// More users than allowed are to be reset, so nobody was.
     SweepHeld,
     /// An account's password policy was made stricter.
@@ -153,6 +163,8 @@ impl Kind {
         match self {
             Self::PasswordReset => "password-reset",
             Self::PasswordChangeRequired => "password-change-required",
+            Self::PasswordExpiring => "password-expiring",
+            Self::PasswordUnclaimed => "password-unclaimed",
             Self::SweepHeld => "sweep-held",
             Self::PolicyStrengthened => "policy-strengthened",
             Self::RemediationFailed => "remediation-failed",
@@ -163,7 +175,9 @@ impl Kind {
     #[must_use]
     pub(crate) fn audience(self) -> Audience {
         match self {
-            Self::PasswordReset | Self::PasswordChangeRequired => Audience::User,
+            Self::PasswordReset | Self::PasswordChangeRequired | Self::PasswordExpiring | Self::PasswordUnclaimed => {
+                Audience::User
+            }
             Self::SweepHeld | Self::PolicyStrengthened | Self::RemediationFailed => Audience::Operator,
         }
     }
@@ -202,6 +216,10 @@ pub(crate) enum Notification<'a> {
     PasswordReset(PasswordReset<'a>),
     /// To the user: the password has to be changed.
     PasswordChangeRequired(PasswordChangeRequired<'a>),
+    /// To the user: the password will soon be too old.
+    PasswordExpiring(PasswordExpiring<'a>),
+    /// To the user: the new password waits.
+    PasswordUnclaimed(PasswordUnclaimed<'a>),
     /// To operators: resets wait for approval.
     SweepHeld(SweepHeld<'a>),
     /// To operators: the account's policy was made stricter.
@@ -248,6 +266,43 @@ pub(crate) struct PasswordChangeRequired<'a> {
     pub max_password_age_days: u16,
     /// When the password is replaced if it was not changed.
     pub due_at: OffsetDateTime,
+}
+
+/// A user's password will soon be too old.
+#[derive(Debug, Clone)]
+pub(crate) struct PasswordExpiring<'a> {
+    /// The user's account.
+    pub account_id: &'a AccountId,
+    /// The partition of the account: it decides where the user signs in.
+    pub partition: Partition,
+    /// The user.
+    pub user_name: &'a UserName,
+    /// How old the password is, in whole days.
+    pub password_age_days: u32,
+    /// How old it may be, in days.
+    pub max_password_age_days: u16,
+    /// When it is too old.
+    pub due_at: OffsetDateTime,
+    /// `GRACE_DAYS`: how long the user only has to change it from then on, before
+    /// it is replaced.
+    pub grace_days: u16,
+}
+
+/// A user has not used the new password, which stands in the secret.
+#[derive(Debug, Clone)]
+pub(crate) struct PasswordUnclaimed<'a> {
+    /// The user's account.
+    pub account_id: &'a AccountId,
+    /// The partition of the account: it decides where the user signs in.
+    pub partition: Partition,
+    /// The user.
+    pub user_name: &'a UserName,
+    /// Where the new password is.
+    pub secret_arn: &'a SecretArn,
+    /// Since when.
+    pub stored_at: OffsetDateTime,
+    /// How long it has been there, in whole days.
+    pub days: u32,
 }
 
 /// More users' passwords are too old than may be reset at once; none was.
@@ -353,6 +408,8 @@ impl Notification<'_> {
         match self {
             Self::PasswordReset(_) => Kind::PasswordReset,
             Self::PasswordChangeRequired(_) => Kind::PasswordChangeRequired,
+            Self::PasswordExpiring(_) => Kind::PasswordExpiring,
+            Self::PasswordUnclaimed(_) => Kind::PasswordUnclaimed,
             Self::SweepHeld(_) => Kind::SweepHeld,
             Self::PolicyStrengthened(_) => Kind::PolicyStrengthened,
             Self::RemediationFailed(_) => Kind::RemediationFailed,
@@ -379,6 +436,8 @@ impl Notification<'_> {
         match self {
             Self::PasswordReset(it) => it.account_id,
             Self::PasswordChangeRequired(it) => it.account_id,
+            Self::PasswordExpiring(it) => it.account_id,
+            Self::PasswordUnclaimed(it) => it.account_id,
             Self::SweepHeld(it) => it.account_id,
             Self::PolicyStrengthened(it) => it.account_id,
             Self::RemediationFailed(it) => it.account_id,
@@ -389,6 +448,7 @@ impl Notification<'_> {
         visible(match self {
             Self::PasswordReset(it) => it.finding_id,
             Self::PasswordChangeRequired(it) => it.finding_id,
+            Self::PasswordExpiring(_) | Self::PasswordUnclaimed(_) => None,
             Self::SweepHeld(it) => it.finding_id,
             Self::PolicyStrengthened(it) => it.finding_id,
             Self::RemediationFailed(it) => it.finding_id,
@@ -402,7 +462,9 @@ impl Notification<'_> {
             ("account_id", self.account_id().to_string()),
         ]);
         if let Self::PasswordReset(PasswordReset { user_name, .. })
-        | Self::PasswordChangeRequired(PasswordChangeRequired { user_name, .. }) = self
+        | Self::PasswordChangeRequired(PasswordChangeRequired { user_name, .. })
+        | Self::PasswordExpiring(PasswordExpiring { user_name, .. })
+        | Self::PasswordUnclaimed(PasswordUnclaimed { user_name, .. }) = self
         {
             attributes.insert("user_name", user_name.to_string());
         }
@@ -424,8 +486,23 @@ impl Notification<'_> {
                 "user_name": it.user_name,
                 "password_age_days": it.password_age_days,
                 "max_password_age_days": it.max_password_age_days,
-                // Fails for years that have more than four digits.
-                "due_at": it.due_at.to_offset(UtcOffset::UTC).format(&Rfc3339).ok(),
+                "due_at": rfc3339(it.due_at),
+                "sign_in_url": it.partition.sign_in_url(it.account_id),
+            }),
+            Self::PasswordExpiring(it) => json!({
+                "user_name": it.user_name,
+                "password_age_days": it.password_age_days,
+                "max_password_age_days": it.max_password_age_days,
+                "due_at": rfc3339(it.due_at),
+                "grace_days": it.grace_days,
+                "sign_in_url": it.partition.sign_in_url(it.account_id),
+            }),
+            Self::PasswordUnclaimed(it) => json!({
+                "user_name": it.user_name,
+                "secret_arn": it.secret_arn.as_str(),
+                "region": it.secret_arn.region(),
+                "stored_at": rfc3339(it.stored_at),
+                "waiting_days": it.days,
                 "sign_in_url": it.partition.sign_in_url(it.account_id),
             }),
             Self::SweepHeld(it) => json!({
@@ -474,6 +551,11 @@ impl Notification<'_> {
 fn present(document: Value) -> Map<String, Value> {
     let Value::Object(fields) = document else { return Map::new() };
     fields.into_iter().filter(|(_, value)| !value.is_null()).collect()
+}
+
+/// Nothing for years that have more than four digits.
+fn rfc3339(at: OffsetDateTime) -> Option<String> {
+    at.to_offset(UtcOffset::UTC).format(&Rfc3339).ok()
 }
 
 /// The most characters of a text from outside; ids of findings have up to 512

@@ -217,6 +217,7 @@ where
             Call::Describe => Ok((Outcome::Described(secrets.describe(&self.subject()?.secret_name).await?), None)),
             Call::Announce => done((self.tell)(News::Reset(self.secret_arn()?)).await?),
             Call::TellOfGrace(grace) => done((self.tell)(News::ChangeRequired(*grace)).await?),
+            Call::Retire => done(secrets.schedule_deletion(self.secret_arn()?).await?),
             Call::DropLabel(version, label) => done(secrets.drop_label(self.secret_arn()?, label, version).await?),
             Call::Serve(request) => done(ledger.serve(key, request, OffsetDateTime::now_utc() + REMEMBERED).await?),
             Call::Forget { set_after, secret_arn } => {

@@ -54,13 +54,16 @@ pub enum Wish {
     Forced(RequestId),
     /// Bring to its end what an earlier run began; begin nothing.
     Finish,
+    /// Schedule the secret for deletion if nobody needs it any more; leave
+    /// everything else as it is.
+    Tidy,
 }
 
 impl Wish {
     fn request(&self) -> Option<&RequestId> {
         match self {
             Self::Forced(request) => Some(request),
-            Self::Stale | Self::Finish => None,
+            Self::Stale | Self::Finish | Self::Tidy => None,
         }
     }
 }
@@ -137,6 +140,10 @@ pub enum Decision {
     /// Nothing more about the attempt that is under way: somebody set another
     /// password since.
     GiveWay,
+    /// Schedule the secret for deletion.
+    Retire,
+    /// Leave the secret where it is.
+    Keep,
     /// Nothing that this program could do.
     Fail(Failure),
 }
@@ -145,6 +152,9 @@ pub enum Decision {
 /// the same decision.
 #[must_use]
 pub fn decide(wish: &Wish, entry: &Entry, look: &Look) -> Decision {
+    if *wish == Wish::Tidy {
+        return if is_claimed(entry, look) { Decision::Retire } else { Decision::Keep };
+    }
     let user = match &look.standing {
         Standing::NoSuchUser => return Decision::Skip(SkipReason::UserNotFound),
         Standing::NoConsolePassword => return Decision::Skip(SkipReason::NoConsolePassword),
@@ -179,7 +189,7 @@ fn wanted(wish: &Wish, entry: &Entry, look: &Look, user: &ConsoleUser) -> Decisi
         // A reset demands a change anew, and then nothing shows any more that
         // the demand before was met.
         Wish::Forced(_) => grace_met(entry, user).map_or(Decision::Begin, Decision::Met),
-        Wish::Finish => Decision::Skip(SkipReason::AlreadyReset),
+        Wish::Finish | Wish::Tidy => Decision::Skip(SkipReason::AlreadyReset),
         Wish::Stale => wanted_if_stale(entry, user),
     }
 }
@@ -207,6 +217,26 @@ fn wanted_if_stale(entry: &Entry, user: &ConsoleUser) -> Decision {
             Decision::Require(Grace { demanded_at: user.now, due_at })
         }
         Some(_) | None => Decision::Begin,
+    }
+}
+
+/// Whether the secret is ours, and nobody needs what it holds: the user has
+/// chosen another password since the reset, or is gone.
+fn is_claimed(entry: &Entry, look: &Look) -> bool {
+    let Some(secret) = look.secret.as_ref().filter(|secret| entry.owns(secret) && !secret.deleted) else {
+        return false;
+    };
+    // A password that is not confirmed may be the user's.
+    if entry.is_begun(Some(secret)) || secret.holder(PENDING).is_some() || !secret.leftovers().is_empty() {
+        return false;
+    }
+    match &look.standing {
+        Standing::NoSuchUser | Standing::NoConsolePassword => true,
+        // Both: a demand can be taken back without another password, and the
+        // report may be about a password that was set before ours.
+        Standing::Console(user) => {
+            !user.is_demanded && user.changed.zip(entry.changed_at).is_some_and(|(reported, ours)| reported > ours)
+        }
     }
 }
 
@@ -284,6 +314,8 @@ pub enum Call {
     Announce,
     /// Tell the user to change the password, and until when.
     TellOfGrace(Grace),
+    /// Schedule the secret for deletion.
+    Retire,
     /// Take a label off a version.
     DropLabel(VersionId, String),
     /// Remember that the request was carried out.
@@ -337,6 +369,7 @@ impl Call {
             | Self::Promote { .. }
             | Self::Announce
             | Self::TellOfGrace(_)
+            | Self::Retire
             | Self::DropLabel(..)
             | Self::Serve(_) => true,
             // Reads, and writes to the user's item, which are refused without it.
@@ -397,6 +430,10 @@ pub enum Ending {
     ChangeRequired(OffsetDateTime, Option<SecretArn>),
     /// Nothing was to be done.
     Skipped(SkipReason, Option<SecretArn>),
+    /// The secret is scheduled for deletion.
+    Retired(SecretArn),
+    /// The secret stays.
+    Kept,
     /// It did not come to its end. What was done stays done.
     Failed(Failure, Option<SecretArn>),
 }
@@ -410,6 +447,8 @@ enum Stage {
     Looking,
     /// To wait until IAM shows all that it was told, and to look again.
     Settling,
+    /// To schedule the secret for deletion.
+    Retiring(SecretArn),
     /// To let the user change their password.
     Granting,
     /// To require the user to change the password.
@@ -535,6 +574,7 @@ impl Machine {
             Stage::Leasing { .. } => one(Call::TakeLease(self.wish.request().cloned())),
             Stage::Looking => one(Call::Look),
             Stage::Settling => Step::Pause(SETTLING),
+            Stage::Retiring(_) => one(Call::Retire),
             Stage::Granting => one(Call::Grant),
             Stage::Requiring(_) => one(Call::Demand),
             Stage::Telling(grace) => one(Call::TellOfGrace(*grace)),
@@ -724,7 +764,9 @@ impl Machine {
         let stage = std::mem::replace(&mut self.stage, Stage::Looking);
         self.stage = match stage {
             // What is not closed is found by the index and closed by a later run.
-            Stage::GivingBack(ending) | Stage::Closing(ending @ Ending::Skipped(..)) => Stage::Over(ending),
+            Stage::GivingBack(ending) | Stage::Closing(ending @ (Ending::Skipped(..) | Ending::Kept)) => {
+                Stage::Over(ending)
+            }
             Stage::Leasing { .. } | Stage::Closing(_) => Stage::Over(self.failed(failure)),
             // The lease outlasts the call: until it ends, nobody else is at work.
             _ if self.is_unanswered => Stage::Over(self.failed(failure)),
@@ -744,6 +786,7 @@ impl Machine {
             }
             (Stage::Leasing { .. }, _) => Stage::Over(self.failed(Failure::Busy)),
             (Stage::Looking, Outcome::Seen(look)) => self.seen(*look),
+            (Stage::Retiring(arn), _) => Stage::Closing(Ending::Retired(arn)),
             (Stage::Granting, _) => {
                 self.change_password = ChangePassword::Allowed;
                 self.proceed()
@@ -806,6 +849,15 @@ impl Machine {
         self.is_untagged = look.is_untagged;
         match decision {
             Decision::Skip(reason) if !is_begun => self.skip(reason),
+            Decision::Retire => match self.our_secret() {
+                // A read that lags may show neither a demand nor the user.
+                _ if !self.is_settled => Stage::Settling,
+                Some(arn) => Stage::Retiring(arn),
+                None => Stage::GivingBack(self.failed(Failure::Unsettled)),
+            },
+            // What another run began, or left labelled, stays open.
+            Decision::Keep if is_begun || !self.labels_to_drop().is_empty() => Stage::GivingBack(Ending::Kept),
+            Decision::Keep => Stage::Closing(Ending::Kept),
             Decision::Fail(failure) => Stage::GivingBack(self.failed(failure)),
             Decision::Begin => self.begin(),
             Decision::Require(grace) => {

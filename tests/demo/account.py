@@ -18,6 +18,8 @@ ACCOUNT_ID = "123456789012"
 FUNCTION = "iam-password-remediator"
 TOPIC = "passwords"
 TABLE = "ledger"
+# What the access key of the audit's function ends with: by it the stand-in tells the calls of the two apart.
+AUDIT_KEY = "-audit"
 
 # Password ages in days. Older than 90 is too old.
 AGES = {"alice": 120, "bob": 200, "carol": 95, "dave": 3, "breakglass": 400}
@@ -93,6 +95,20 @@ def assumed(event: Path) -> dict[str, str]:
 def sample(name: str, account_id: str = ACCOUNT_ID) -> Any:
     """An event of events/, as if it had happened in that account."""
     return json.loads((EVENTS / name).read_text().replace(ACCOUNT_ID, account_id))
+
+
+def own_events(aws: Standin, account_id: str = ACCOUNT_ID, *, after: int = 0) -> list[Any]:
+    """The events of the function's own findings that the rule passes on, without the first `after` of all events.
+
+    tests/infra/test_patterns.py holds the rule against the sample, whose envelope they have.
+    """
+    envelope = sample("password-age-own.json", account_id)
+    return [
+        {**envelope, "id": f"own-{number}", "detail": {"findings": [finding]}}
+        for number, finding in enumerate(aws.finding_events(account_id)[after:], after)
+        if (finding["Compliance"]["Status"], finding["RecordState"], finding["Workflow"]["Status"])
+        == ("FAILED", "ACTIVE", "NEW")
+    ]
 
 
 def find_binary(given: str | None = None) -> Path:

@@ -29,11 +29,15 @@ from standin.runtime import FunctionHost, function_host  # noqa: E402
 _LOG_POLL_SECONDS = 0.3
 
 
-def invoke(aws: Standin, function: FunctionHost, event: Any) -> bool:
+def invoke(aws: Standin, function: FunctionHost, event: Any, answer: Path | None = None) -> bool:
     """Sends the event and shows what comes of it. Whether the function answered without an error."""
     out = Terminal()
     secrets_before, policy_before = aws.secrets(), password_policy(aws)
     invocation = function.invoke(event)
+    if answer:
+        answer.parent.mkdir(parents=True, exist_ok=True)
+        # As Lambda would hand it out: an error takes the answer's place.
+        answer.write_text(json.dumps(invocation.result if invocation.error is None else invocation.error) + "\n")
     out.heading("The answer" if invocation.error is None else "The function's error")
     out.json(invocation.result if invocation.error is None else _readable(invocation.error))
     out.heading("What changed")
@@ -107,6 +111,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("event", nargs="?", type=Path, help="a file with the event, such as those in events/")
     parser.add_argument("--binary", help="the function's binary; the one that was built last if left out")
+    parser.add_argument("--answer", type=Path, help="a file that gets the answer", metavar="FILE")
     parser.add_argument("--serve", action="store_true", help="keep the function running for other clients")
     arguments = parser.parse_args()
     if arguments.serve == bool(arguments.event):
@@ -125,7 +130,9 @@ def main() -> None:
         running = shutil.copy2(binary, directory)
         with function_host("emulator", running, endpoint_url=aws.url, environment=variables) as function:
             try:
-                is_well = invoke(aws, function, event) if arguments.event else serve(aws, function, binary)
+                if arguments.serve:
+                    serve(aws, function, binary)
+                is_well = invoke(aws, function, event, arguments.answer)
             except KeyboardInterrupt:
                 is_well = True
     if not is_well:

@@ -1,8 +1,9 @@
 """Every call to AWS that the function made in a session, for checks of what its role must allow.
 
 One line of JSON for each, in the order of the tests: `service`, `operation`, `action` (as IAM policies name it),
-`resources` (ARNs, as far as the request tells), `account`, `region`, `principal` (`function`, or the ARN of the
-session of a role it assumed), `params` (secrets redacted), `status` and `code`.
+`resources` (ARNs, as far as the request tells), `account`, `region`, `principal` (`function`, `audit` of the function
+for audits, or the ARN of the session of a role that one of them assumed), `params` (secrets redacted), `status` and
+`code`.
 """
 
 from __future__ import annotations
@@ -75,6 +76,8 @@ def _resources(
     if "QueueUrl" in params:
         *_, owner, name = params["QueueUrl"].split("/")
         return [f"arn:aws:sqs:{region}:{owner}:{name}"]
+    if "SubscriptionArn" in params:
+        return [params["SubscriptionArn"].rpartition(":")[0]]
     named = [params[key] for key in ("TopicArn", "RoleArn") if key in params]
-    findings = params.get("FindingIdentifiers", [])
-    return named or [finding["ProductArn"] for finding in findings if "ProductArn" in finding]
+    findings = params.get("FindingIdentifiers") or params.get("Findings", [])
+    return named or sorted({finding["ProductArn"] for finding in findings if "ProductArn" in finding})

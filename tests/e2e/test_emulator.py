@@ -13,7 +13,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from demo.account import ACCOUNT_ID, EVENTS, FUNCTION, environment
+from demo.account import ACCOUNT_ID, EVENTS, FUNCTION, ROOT, environment
 from standin.client import Standin
 from standin.runtime import LambdaEmulator
 from world import LONGEST_SECONDS, World, only_user
@@ -111,3 +111,12 @@ def test_the_plain_emulator_is_enough_for_both_clients(
     ended = by_cargo_lambda(plain_emulator, EVENTS / "reset-typo.json")
     assert ended.returncode != 0
     assert "found `dryrun`" in ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize(("event", "kept"), [("sweep-dry-run.json", "totals"), ("reset-typo.json", "errorType")])
+def test_make_invoke_keeps_what_the_function_answers(binary: Path, tmp_path: Path, event: str, kept: str) -> None:
+    script, answer = ROOT / "tests" / "demo" / "invoke.py", tmp_path / "below" / "answer.json"
+    arguments = ["--binary", binary, "--answer", answer, EVENTS / event]
+    done = subprocess.run([sys.executable, script, *arguments], capture_output=True, check=False)
+    assert done.returncode == (kept == "errorType"), done.stderr
+    assert kept in json.loads(answer.read_text())

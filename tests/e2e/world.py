@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from demo.account import STRONG_POLICY, TABLE, TOPIC, environment, remember, sample
+from demo.account import AUDIT_KEY, STRONG_POLICY, TABLE, TOPIC, environment, remember, sample
 from standin.client import Standin
 from standin.runtime import FunctionHost, Invocation, function_host
 
@@ -74,28 +74,45 @@ class World:
         self._binary, self._kind, self._processes = binary, kind, processes
         self._variables = {**environment(self.account_id), **(variables or {})}
         self._function: FunctionHost | None = None
+        self._audit_function: FunctionHost | None = None
         self.seeded_passwords = {user["name"]: user["password"] for user in self.users()}
 
     @property
     def function(self) -> FunctionHost:
         """The function; started when it is first wanted."""
         if self._function is None:
-            self._function = function_host(
-                self._kind,
-                self._binary,
-                endpoint_url=self.aws.url,
-                environment=self._variables,
-                account_id=self.account_id,
-                processes=self._processes,
-                timeout_seconds=LONGEST_SECONDS,
-            ).start()
+            self._function = self._start({})
         return self._function
 
+    @property
+    def audit_function(self) -> FunctionHost:
+        """The same program as the template deploys it for audits: with credentials of its own, by which its calls are
+        told from the other's."""
+        if self._audit_function is None:
+            self._audit_function = self._start({"AWS_ACCESS_KEY_ID": f"{self.account_id}{AUDIT_KEY}"})
+        return self._audit_function
+
+    def host(self, event: Any) -> FunctionHost:
+        """Which of the two an event is sent to."""
+        return self.audit_function if _is_audit(event) else self.function
+
     def close(self) -> None:
-        """Ends the function."""
-        if self._function:
-            self._function.stop()
-            self._function = None
+        """Ends the functions."""
+        for host in (self._function, self._audit_function):
+            if host:
+                host.stop()
+        self._function = self._audit_function = None
+
+    def _start(self, variables: dict[str, str]) -> FunctionHost:
+        return function_host(
+            self._kind,
+            self._binary,
+            endpoint_url=self.aws.url,
+            environment={**self._variables, **variables},
+            account_id=self.account_id,
+            processes=self._processes,
+            timeout_seconds=LONGEST_SECONDS,
+        ).start()
 
     def event(self, name: str) -> Any:
         """A sample event, as if it had happened here."""
@@ -107,7 +124,8 @@ class World:
 
     def deliver(self, event: Any, **delivery: Any) -> Invocation:
         """Sends an event, or the sample event of that name, and waits for what comes of it."""
-        return self.function.invoke(self.event(event) if isinstance(event, str) else event, **delivery)
+        event = self.event(event) if isinstance(event, str) else event
+        return self.host(event).invoke(event, **delivery)
 
     def answer(self, event: Any, **delivery: Any) -> dict[str, Any]:
         """The answer, which must be none of an error."""
@@ -243,6 +261,14 @@ class Snapshot:
         assert not self.under_way(name), f"the ledger has {name}'s {self.under_way(name)}"
         lockouts = [(found["problem"], found.get("call")) for found in self._lockouts if found["user"] == name]
         assert not lockouts, lockouts
+
+
+def _is_audit(event: Any) -> bool:
+    """An order by hand, or a batch of the queue of such."""
+    if not isinstance(event, dict):
+        return False
+    records = event.get("Records") or []
+    return event.get("action") == "audit" or any('"audit"' in record.get("body", "") for record in records)
 
 
 def failure_of(invocation: Invocation) -> dict[str, Any]:

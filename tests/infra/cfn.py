@@ -257,6 +257,7 @@ def statements(policy: Any) -> list[dict[str, Any]]:
 ASKED = {"OperatorEmail": "operator@example.com"}
 MEMBER_ASKED = {
     "FunctionRoleArn": "arn:aws:iam::123456789012:role/passwords-us-east-1",
+    "AuditFunctionRoleArn": "arn:aws:iam::123456789012:role/passwords-us-east-1-audit",
     "OrganizationId": "o-exampleorg1",
 }
 

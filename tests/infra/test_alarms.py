@@ -14,6 +14,8 @@ MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 SCHEDULES = {"hourly": HOUR, "daily": DAY, "weekly": 7 * DAY, "monthly": 30 * DAY}
 FIRST = 3 * DAY
 END = FIRST + 70 * DAY
+# The alarms on what did not come to its end, each with the metric of what did.
+OVERDUE = {"NoSuccessAlarm": "Sweeps", "NoAuditAlarm": "Audits"}
 # All tries of Scheduler and of Lambda together.
 LONGEST = 7 * HOUR + 15 * MINUTE
 MISSING = Series([None, None, None])
@@ -21,7 +23,7 @@ MISSING = Series([None, None, None])
 
 @pytest.fixture
 def stack() -> Stack:
-    return main_stack(SweepSchedule="rate(7 days)")
+    return main_stack(SweepSchedule="rate(7 days)", AuditSchedule="rate(7 days)")
 
 
 def due(every: float) -> list[float]:
@@ -53,55 +55,71 @@ def told(alarm: dict[str, Any], counted: Counted, read_besides: int, end: float 
 
 @pytest.mark.parametrize("read_besides", [0, 3])
 @pytest.mark.parametrize("every", SCHEDULES)
-def test_sweeps_that_come_to_their_end_are_no_alarm(every: str, read_besides: int, stack: Stack) -> None:
+@pytest.mark.parametrize("name", OVERDUE)
+def test_what_comes_to_its_end_is_no_alarm(name: str, every: str, read_besides: int, stack: Stack) -> None:
     times = due(SCHEDULES[every])
     ended = [(time + number * 37 % 100 / 99 * LONGEST, 1.0) for number, time in enumerate(times)]
-    counted = {"InvocationAttemptCount": [(time, 1.0) for time in times], "Sweeps": ended}
-    assert told(stack.properties("NoSuccessAlarm"), counted, read_besides, FIRST + 21 * DAY) == []
+    counted = {"InvocationAttemptCount": [(time, 1.0) for time in times], OVERDUE[name]: ended}
+    assert told(stack.properties(name), counted, read_besides, FIRST + 21 * DAY) == []
 
 
 @pytest.mark.parametrize("read_besides", [0, 3])
 @pytest.mark.parametrize("others", [[], [(hour * HOUR, 0.0) for hour in range(2000)]], ids=["alone", "among others"])
 @pytest.mark.parametrize("every", ["daily", "weekly", "monthly"])
-def test_a_sweep_that_never_ends_is_told_of_once_it_has_had_eight_hours(
-    every: str, others: list[tuple[float, float]], read_besides: int, stack: Stack
+@pytest.mark.parametrize("name", OVERDUE)
+def test_what_never_ends_is_told_of_once_it_has_had_eight_hours(
+    name: str, every: str, others: list[tuple[float, float]], read_besides: int, stack: Stack
 ) -> None:
     times = due(SCHEDULES[every])
     # The first too, when nothing was counted before; those of other invocations count nothing.
-    counted = {"InvocationAttemptCount": [(time, 1.0) for time in times], "Sweeps": others}
-    went_off = told(stack.properties("NoSuccessAlarm"), counted, read_besides, times[0] + DAY)
+    counted = {"InvocationAttemptCount": [(time, 1.0) for time in times], OVERDUE[name]: others}
+    went_off = told(stack.properties(name), counted, read_besides, times[0] + DAY)
     assert len(went_off) == 1
     assert times[0] + 8 * HOUR <= went_off[0] <= times[0] + 8 * HOUR + 20 * MINUTE
 
 
-def test_before_the_first_sweep_is_due_nothing_is_told(stack: Stack) -> None:
-    alarm = stack.properties("NoSuccessAlarm")
+@pytest.mark.parametrize("name", OVERDUE)
+def test_before_the_first_is_due_nothing_is_told(name: str, stack: Stack) -> None:
+    alarm = stack.properties(name)
     assert told(alarm, {}, 3, FIRST) == []
-    assert told(alarm, {"Sweeps": [(hour * HOUR, 0.0) for hour in range(72)]}, 3, FIRST) == []
+    assert told(alarm, {OVERDUE[name]: [(hour * HOUR, 0.0) for hour in range(72)]}, 3, FIRST) == []
 
 
-def test_the_alarm_is_over_when_the_next_sweep_has_come_to_its_end(stack: Stack) -> None:
+@pytest.mark.parametrize("name", OVERDUE)
+def test_the_alarm_is_over_when_the_next_has_come_to_its_end(name: str, stack: Stack) -> None:
     times = due(DAY)[:3]
-    counted = {"InvocationAttemptCount": [(time, 1.0) for time in times], "Sweeps": [(times[1] + MINUTE, 1.0)]}
-    alarm = stack.properties("NoSuccessAlarm")
+    counted = {"InvocationAttemptCount": [(time, 1.0) for time in times], OVERDUE[name]: [(times[1] + MINUTE, 1.0)]}
+    alarm = stack.properties(name)
     assert is_alarming(alarm, counted, times[0] + 9 * HOUR, 3)
     assert not is_alarming(alarm, counted, times[1] + 9 * HOUR, 3)
     assert is_alarming(alarm, counted, times[2] + 9 * HOUR, 3)
 
 
-def test_only_where_something_is_scheduled_can_it_fail_to_come(stack: Stack) -> None:
-    assert "NoSuccessAlarm" not in main_stack().resources
-    alarm = stack.properties("NoSuccessAlarm")
+@pytest.mark.parametrize(
+    ("name", "timer", "function"),
+    [("NoSuccessAlarm", "SweepTimer", "Function"), ("NoAuditAlarm", "AuditTimer", "AuditFunction")],
+)
+def test_only_where_something_is_scheduled_can_it_fail_to_come(
+    name: str, timer: str, function: str, stack: Stack
+) -> None:
+    assert name not in main_stack(SweepSchedule="", AuditSchedule="").resources
+    alarm = stack.properties(name)
     [attempts] = [query for query in alarm["Metrics"] if query["Id"] == "attempts"]
     assert attempts["MetricStat"]["Metric"] == {
         "Namespace": "AWS/Scheduler",
         "MetricName": "InvocationAttemptCount",
-        "Dimensions": [{"Name": "ScheduleGroup", "Value": stack.ref("SweepTimers")}],
+        "Dimensions": [{"Name": "ScheduleGroup", "Value": stack.ref(f"{timer}s")}],
+    }
+    [ended] = [query for query in alarm["Metrics"] if query["Id"] == OVERDUE[name].lower()]
+    assert ended["MetricStat"]["Metric"] == {
+        "Namespace": "IamPasswordRemediator",
+        "MetricName": OVERDUE[name],
+        "Dimensions": [{"Name": "service", "Value": "iam-password-remediator"}],
     }
     period = attempts["MetricStat"]["Period"]
-    retries = stack.properties("SweepTimer")["Target"]["RetryPolicy"]["MaximumEventAgeInSeconds"]
-    retries += stack.properties("FunctionEventInvokeConfig")["MaximumEventAgeInSeconds"]
-    assert retries + stack.properties("Function")["Timeout"] <= LONGEST < period
+    retries = stack.properties(timer)["Target"]["RetryPolicy"]["MaximumEventAgeInSeconds"]
+    retries += stack.properties(f"{function}EventInvokeConfig")["MaximumEventAgeInSeconds"]
+    assert retries + stack.properties(function)["Timeout"] <= LONGEST < period
     assert period * alarm["EvaluationPeriods"] <= 7 * DAY, "CloudWatch looks back no further"
 
 

@@ -51,6 +51,7 @@ TEMPLATE: dict[str, Any] = {
         "NotificationTopicArn": {"Value": {"Ref": "Topic"}},
         "LogGroupName": {"Value": "/aws/lambda/x"},
         "FunctionName": {"Value": "remediator"},
+        "AuditFunctionName": {"Value": "auditor"},
         "LedgerTableName": {"Value": "passwords-Ledger-1"},
         "ReadOwnPasswordPolicyArn": {"Value": "policy/own"},
         "ReadAllPasswordsPolicyArn": {"Value": "policy/all"},
@@ -396,9 +397,9 @@ def test_blanks_stand_in_quotes(world: World) -> None:
 
 
 def test_a_role_that_could_not_have_its_name_is_found_before(world: World) -> None:
-    long = "a" * 52
+    long = "a" * (65 - len(f"-{REGION}-audit"))
     world.samconfig.write_text(f'[default.global.parameters]\nstack_name = "{long}"\n')
-    assert "give one with SET=FunctionRoleName" in world.fails("deploy", "--yes", *ASKED)
+    assert "a shorter one with SET=FunctionRoleName" in world.fails("deploy", "--yes", *ASKED)
     assert not world.sam
     world.samconfig.write_text(f'[default.global.parameters]\nstack_name = "{long[1:]}"\n')
     world.run("deploy", "--yes", *ASKED)
@@ -775,7 +776,8 @@ def test_an_answer_is_printed_and_a_failure_is_one(
 ) -> None:
     create_stack()
     sent: list[dict[str, Any]] = []
-    answers = [({}, b'{"mode":"dry-run"}'), ({"FunctionError": "Unhandled"}, b'{"errorType":"RemediationFailed"}')]
+    failed = ({"FunctionError": "Unhandled"}, b'{"errorType":"RemediationFailed"}')
+    answers = [({}, b'{"mode":"dry-run"}'), failed, ({}, b"{}")]
 
     class Payload:
         def __init__(self, body: bytes) -> None:
@@ -799,6 +801,10 @@ def test_an_answer_is_printed_and_a_failure_is_one(
     assert sent[0]["FunctionName"] == "remediator"
     assert json.loads(sent[0]["Payload"]) == json.loads(event.read_text())
     assert world.fails("invoke", str(event)) == "error: the function failed: RemediationFailed"
+    audit = tmp_path / "audit.json"
+    audit.write_text('{"action": "audit", "dry_run": true}')
+    world.run("invoke", str(audit))
+    assert sent[2]["FunctionName"] == "auditor", "the function has not the audit's permissions"
 
 
 def test_the_log_of_the_last_hours_is_printed(world: World, capsys: pytest.CaptureFixture[str]) -> None:

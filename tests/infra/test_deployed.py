@@ -19,6 +19,7 @@ EVERYTHING = {
     "SweepSchedule": "rate(1 day)",
     "CustomAction": "create",
     "MemberRoleName": "iam-password-remediator-member",
+    "EmailTag": "email",
     "SecretKmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
 }
 
@@ -79,9 +80,29 @@ def test_the_function_is_deployed_with_what_it_needs(main: Deployed) -> None:
     for name in rules:
         [target] = events.list_targets_by_rule(Rule=created[name])["Targets"]
         assert target["Arn"] == function["FunctionArn"], name
-    mappings = boto3.client("lambda").list_event_source_mappings(FunctionName=created["Function"])
+
+
+def test_the_audit_is_deployed_of_the_same_code_with_what_it_needs(main: Deployed) -> None:
+    _, created = main
+    client = boto3.client("lambda")
+    function, audit = (
+        client.get_function_configuration(FunctionName=created[name]) for name in ("Function", "AuditFunction")
+    )
+    for key in ("CodeSha256", "Handler", "Runtime", "Architectures", "MemorySize", "Timeout"):
+        assert audit[key] == function[key], key
+    assert audit["Role"].endswith(f"role/{created['AuditFunctionRole']}")
+    variables, audits = function["Environment"]["Variables"], audit["Environment"]["Variables"]
+    assert audits["WORK_QUEUE_URL"] == created["AuditJobs"]
+    assert audits["MEMBER_ROLE_NAME"] == f"{variables['MEMBER_ROLE_NAME']}-audit"
+    assert audits.keys() == variables.keys()
+
+
+@pytest.mark.parametrize(("function", "queue"), [("Function", "Jobs"), ("AuditFunction", "AuditJobs")])
+def test_each_function_takes_from_its_own_queue(function: str, queue: str, main: Deployed) -> None:
+    _, created = main
+    mappings = boto3.client("lambda").list_event_source_mappings(FunctionName=created[function])
     [mapping] = mappings["EventSourceMappings"]
-    assert mapping["EventSourceArn"].endswith(created["Jobs"].rpartition("/")[2])
+    assert mapping["EventSourceArn"].endswith(f":{created[queue].rpartition('/')[2]}")
 
 
 def test_the_ledger_is_the_table_that_the_stand_in_has(main: Deployed) -> None:
@@ -96,27 +117,35 @@ def test_the_ledger_is_the_table_that_the_stand_in_has(main: Deployed) -> None:
     assert stack.properties("Ledger")["TimeToLiveSpecification"] == expires
 
 
-def test_moto_gives_the_role_the_policies_that_the_simulator_is_asked_about(main: Deployed) -> None:
+# In the others stand names that are made up anew by every deployment.
+COMPARED = {
+    "FunctionRole": ("look", "exempt", "reset", "grant", "strengthen", "encrypt", "organisation"),
+    "AuditFunctionRole": ("look", "never", "raise", "tidy", "organisation"),
+}
+
+
+@pytest.mark.parametrize("role", COMPARED)
+def test_moto_gives_a_role_the_policies_that_the_simulator_is_asked_about(role: str, main: Deployed) -> None:
     stack, created = main
     iam = boto3.client("iam")
-    expected = role_policies(stack, "FunctionRole")
-    names = iam.list_role_policies(RoleName=created["FunctionRole"])["PolicyNames"]
+    expected = role_policies(stack, role)
+    names = iam.list_role_policies(RoleName=created[role])["PolicyNames"]
     assert sorted(names) == sorted(expected)
-    # In the others stand names that are made up anew by every deployment.
-    for name in ("look", "exempt", "reset", "grant", "strengthen", "encrypt", "organisation"):
-        assert stored(created["FunctionRole"], name) == expected[name], name
+    for name in COMPARED[role]:
+        assert stored(created[role], name) == expected[name], name
 
 
-def test_the_function_role_and_the_readers_policy_are_what_the_simulator_is_asked_about(main: Deployed) -> None:
+def test_the_functions_roles_and_the_readers_policy_are_what_the_simulator_is_asked_about(main: Deployed) -> None:
     stack, created = main
     iam = boto3.client("iam")
-    assert iam.get_role(RoleName=created["FunctionRole"])["Role"]["Arn"] == stack.attribute("FunctionRole", "Arn")
+    for role in COMPARED:
+        assert iam.get_role(RoleName=created[role])["Role"]["Arn"] == stack.attribute(role, "Arn")
     version = iam.get_policy_version(PolicyArn=created["ReadOwnPassword"], VersionId="v1")["PolicyVersion"]
     # `${aws:username}` is IAM's to fill in, not CloudFormation's.
     assert version["Document"] == stack.properties("ReadOwnPassword")["PolicyDocument"]
 
 
-def test_the_member_role_is_deployed_to_another_account() -> None:
+def test_the_member_roles_are_deployed_to_another_account() -> None:
     place = PLACES["aws"]
     asked = MEMBER_ASKED | {"SecretKmsKeyArn": EVERYTHING["SecretKmsKeyArn"]}
     # moto's own account stands for the member's.
@@ -124,7 +153,9 @@ def test_the_member_role_is_deployed_to_another_account() -> None:
     created = deploy(load(MEMBER_ROLE), stack, asked)
     assert created.keys() == stack.resources.keys()
     iam = boto3.client("iam")
-    role = iam.get_role(RoleName="iam-password-remediator-member")["Role"]
-    assert role["AssumeRolePolicyDocument"] == stack.properties("MemberRole")["AssumeRolePolicyDocument"]
-    for name, policy in role_policies(stack, "MemberRole").items():
-        assert stored(role["RoleName"], name) == policy, name
+    name = "iam-password-remediator-member"
+    for logical, physical in (("MemberRole", name), ("AuditRole", f"{name}-audit")):
+        role = iam.get_role(RoleName=physical)["Role"]
+        assert role["AssumeRolePolicyDocument"] == stack.properties(logical)["AssumeRolePolicyDocument"]
+        for policy, document in role_policies(stack, logical).items():
+            assert stored(physical, policy) == document, policy

@@ -22,6 +22,7 @@ from .cfn import ROOT, main_stack
 
 REGION = "eu-central-1"
 STACK = "iam-password-remediator"
+FUNCTIONS = ("remediator", "auditor")
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +38,7 @@ def client(service: str) -> Any:
 
 
 class World:
-    """The script, and a stack of a function that takes from a queue."""
+    """The script, and a stack of two functions that each take from a queue."""
 
     def __init__(self, script: ModuleType, path: Path) -> None:
         self.script, self.samconfig = script, path / "samconfig.toml"
@@ -47,35 +48,39 @@ class World:
         with zipfile.ZipFile(archive, "w") as package:
             package.writestr("bootstrap", "")
         role = client("iam").create_role(RoleName="function", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-        client("lambda").create_function(
-            FunctionName="remediator",
-            Runtime="provided.al2023",
-            Handler="bootstrap",
-            Role=role,
-            Code={"ZipFile": archive.getvalue()},
-        )
+        for name in FUNCTIONS:
+            client("lambda").create_function(
+                FunctionName=name,
+                Runtime="provided.al2023",
+                Handler="bootstrap",
+                Role=role,
+                Code={"ZipFile": archive.getvalue()},
+            )
+            queue = client("sqs").create_queue(QueueName=f"jobs-of-{name}")["QueueUrl"]
+            attributes = client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+            client("lambda").create_event_source_mapping(FunctionName=name, EventSourceArn=attributes["QueueArn"])
         if reserved:
             client("lambda").put_function_concurrency(FunctionName="remediator", ReservedConcurrentExecutions=reserved)
-        queue = client("sqs").create_queue(QueueName="jobs")["QueueUrl"]
-        arn = client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        client("lambda").create_event_source_mapping(FunctionName="remediator", EventSourceArn=arn)
         template = {
-            "Parameters": {self.script.PARAMETER: {"Type": "Number", "Default": reserved}},
+            "Parameters": {"ReservedConcurrency": {"Type": "Number", "Default": reserved}},
             "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
-            "Outputs": {"FunctionName": {"Value": "remediator"}},
+            "Outputs": {"FunctionName": {"Value": "remediator"}, "AuditFunctionName": {"Value": "auditor"}},
         }
         client("cloudformation").create_stack(StackName=STACK, TemplateBody=json.dumps(template))
 
     def run(self, command: str) -> None:
         self.script.main([command], self.samconfig)
 
-    def reserved(self) -> int | None:
-        found = client("lambda").get_function_concurrency(FunctionName="remediator")
-        return found.get("ReservedConcurrentExecutions")
+    def reserved(self) -> dict[str, int | None]:
+        found = {name: client("lambda").get_function_concurrency(FunctionName=name) for name in FUNCTIONS}
+        return {name: answer.get("ReservedConcurrentExecutions") for name, answer in found.items()}
 
-    def takes_jobs(self) -> bool:
-        [mapping] = client("lambda").list_event_source_mappings(FunctionName="remediator")["EventSourceMappings"]
-        return mapping["State"] == "Enabled"
+    def take_jobs(self) -> set[bool]:
+        """Whether the functions take from their queues; one answer, if all of them do or none."""
+        pages = [client("lambda").list_event_source_mappings(FunctionName=name) for name in FUNCTIONS]
+        mappings = [mapping for page in pages for mapping in page["EventSourceMappings"]]
+        assert len(mappings) == len(FUNCTIONS)
+        return {mapping["State"] == "Enabled" for mapping in mappings}
 
 
 @pytest.fixture
@@ -90,19 +95,19 @@ def test_what_was_stopped_starts_as_it_was_deployed(
 ) -> None:
     world.deploy(reserved)
     before = world.reserved()
-    assert (before or 0) == reserved
-    assert world.takes_jobs()
+    assert before == {"remediator": reserved or None, "auditor": None}
+    assert world.take_jobs() == {True}
 
     world.run("stop")
-    assert world.reserved() == 0
-    assert not world.takes_jobs()
+    assert world.reserved() == {"remediator": 0, "auditor": 0}
+    assert world.take_jobs() == {False}
     out = capsys.readouterr().out
     assert out.startswith(f"account 123456789012, region {REGION}")
     assert "make start" in out
 
     world.run("start")
     assert world.reserved() == before
-    assert world.takes_jobs()
+    assert world.take_jobs() == {True}
     assert "make redrive" in capsys.readouterr().out
 
 
@@ -110,11 +115,11 @@ def test_stopping_and_starting_twice_is_as_good(world: World) -> None:
     world.deploy()
     for command in ("stop", "stop", "start", "start"):
         world.run(command)
-    assert world.reserved() is None
-    assert world.takes_jobs()
+    assert world.reserved() == {"remediator": None, "auditor": None}
+    assert world.take_jobs() == {True}
 
 
-def test_the_function_is_stopped_although_the_mapping_cannot_be_changed_now(
+def test_the_functions_are_stopped_although_a_mapping_cannot_be_changed_now(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.deploy()
@@ -134,7 +139,7 @@ def test_the_function_is_stopped_although_the_mapping_cannot_be_changed_now(
     monkeypatch.setattr(world.script.Account, "client", hand_out)
     with pytest.raises(SystemExit, match="run this again in a minute"):
         world.run("stop")
-    assert world.reserved() == 0
+    assert world.reserved() == {"remediator": 0, "auditor": 0}
 
 
 def test_without_a_stack_nothing_is_stopped(world: World) -> None:
@@ -143,6 +148,11 @@ def test_without_a_stack_nothing_is_stopped(world: World) -> None:
 
 
 def test_the_template_reserves_what_start_puts_back(world: World) -> None:
-    function = main_stack(**{world.script.PARAMETER: "7"}).properties("Function")
-    assert str(function["ReservedConcurrentExecutions"]) == "7"
-    assert "ReservedConcurrentExecutions" not in main_stack().properties("Function"), "0 is none"
+    logical = {"FunctionName": "Function", "AuditFunctionName": "AuditFunction"}
+    assert world.script.FUNCTIONS.keys() == logical.keys()
+    for output, parameter in world.script.FUNCTIONS.items():
+        stack = main_stack(ReservedConcurrency="7")
+        assert stack.value(stack.template["Outputs"][output]["Value"]) == stack.ref(logical[output])
+        reserved = stack.properties(logical[output]).get("ReservedConcurrentExecutions")
+        assert reserved == ("7" if parameter == "ReservedConcurrency" else None)
+        assert "ReservedConcurrentExecutions" not in main_stack().properties(logical[output]), "0 is none"

@@ -22,7 +22,7 @@ from .options import OPTIONS, chosen, combinations_of, decides, mentions, pairwi
 from .simulator import role_policies
 
 # As long as a stack's name may be, and as long as it may be without FunctionRoleName in any region.
-LONGEST_NAME, LONGEST_NAME_OF_ROLE = "s" * 128, "s" * 49
+LONGEST_NAME, LONGEST_NAME_OF_ROLE = "s" * 128, "s" * 43
 # EventBridge's limits: the characters of a pattern, and what was taken in public; 12 was refused.
 PATTERN, COMPLEXITY = 2048, 9
 
@@ -117,4 +117,4 @@ def test_every_combination_of_the_member_roles_options_comes_to_resources(partit
     assert {"Mode", "SecretKmsKeyArn", "PermissionsBoundaryArn"} <= deciding
     for ends in combinations_of(deciding):
         found = member_stack(partition, **chosen(partition, PLACES[partition].region, **ends))
-        assert found.resources.keys() == {"MemberRole", "ReadOwnPassword", "ReadAllPasswords"}
+        assert found.resources.keys() == {"MemberRole", "AuditRole", "ReadOwnPassword", "ReadAllPasswords"}

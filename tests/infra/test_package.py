@@ -233,9 +233,9 @@ def test_the_packaged_template_is_the_template_but_for_where_the_code_is(package
     found, expected = load(tmp_path / "dist" / "template.yaml"), load(TEMPLATE)
     assert found["Parameters"].pop("CodeBucket")["Type"] == "String"
     assert found["Parameters"].pop("CodeKey")["Type"] == "String"
-    code = found["Resources"]["Function"]["Properties"].pop("CodeUri")
+    code = found["Globals"]["Function"].pop("CodeUri")
     assert code == {"Bucket": {"Ref": "CodeBucket"}, "Key": {"Ref": "CodeKey"}}
-    assert expected["Resources"]["Function"]["Properties"].pop("CodeUri").startswith("../target/")
+    assert expected["Globals"]["Function"].pop("CodeUri").startswith("../target/")
     assert found == expected
     assert "../target" not in (tmp_path / "dist" / "template.yaml").read_text()
 
@@ -245,7 +245,7 @@ def test_the_packaged_template_passes_the_linter(package: ModuleType, tmp_path: 
     assert lint_file(tmp_path / "dist" / "template.yaml", ManualArgs(regions=["us-east-1"])) == []
 
 
-@pytest.mark.parametrize("part", ["      CodeUri: ../target/lambda/iam-password-remediator/\n", "Parameters:\n"])
+@pytest.mark.parametrize("part", ["    CodeUri: ../target/lambda/iam-password-remediator/\n", "Parameters:\n"])
 def test_a_template_of_another_form_is_not_packed(package: ModuleType, part: str) -> None:
     template = TEMPLATE.read_text()
     assert part in template
@@ -269,7 +269,11 @@ def test_a_stack_stands_on_a_package_alone(package: ModuleType, tmp_path: Path) 
         # AWS's own transform, which moto does not carry out.
         template = Translator({}, Parser()).translate(load(tmp_path / "dist" / "template.yaml"), dict(parameters))
         created = deploy(template, Stack(template, place, parameters), parameters)
-        function = boto3.client("lambda").get_function_configuration(FunctionName=created["Function"])
-    assert function["Runtime"] == "provided.al2023"
-    assert function["Architectures"] == ["x86_64"]
-    assert function["CodeSize"] == archive.stat().st_size
+        client = boto3.client("lambda")
+        functions = [
+            client.get_function_configuration(FunctionName=created[name]) for name in ("Function", "AuditFunction")
+        ]
+    for function in functions:
+        assert function["Runtime"] == "provided.al2023"
+        assert function["Architectures"] == ["x86_64"]
+        assert function["CodeSize"] == archive.stat().st_size

@@ -19,11 +19,13 @@ LEDGER_KEY = KEY.replace("1234abcd-", "5678abcd-")
 MEMBER_ROLE = "iam-password-remediator-member"
 MANAGED_BY = "iam-password-remediator"
 ORGANIZATION = "o-exampleorg1"
+# The roles of the two functions.
+ROLES = ("FunctionRole", "AuditFunctionRole")
 # The topic and the table of tests/demo and tests/e2e.
 TEST_TOPIC, TEST_TABLE = "passwords", "ledger"
 
 NEEDS_NO_PERMISSION = {"sts:GetCallerIdentity"}
-# What Lambda and Secrets Manager do with the role, and the function does not.
+# What Lambda and Secrets Manager do with a role, and the program does not.
 MADE_BY_OTHERS = {
     "kms:Decrypt",
     "kms:DescribeKey",
@@ -134,6 +136,32 @@ ASSUMING: list[Call] = [
 
 OTHER_TABLE = "arn:{p}:dynamodb:{r}:{a}:table/other"
 OTHER_SECRET = "arn:{p}:secretsmanager:{r}:{a}:secret:database/root-AbCdEf"
+# The audit's calls, in the account of the users.
+AUDIT_READS: list[Call] = [
+    *(call for call in READS if call[0] != "iam:ListUsers"),
+    ("securityhub:GetFindings", HUB, {}),
+]
+OWN_PRODUCT = "arn:{p}:securityhub:{r}:{a}:product/{a}/default"
+OURS: Context = {"secretsmanager:ResourceTag/managed-by": MANAGED_BY}
+AUDIT_WRITES: list[Call] = [
+    ("securityhub:BatchImportFindings", OWN_PRODUCT, {}),
+    *(call for call in RECORDING if call[1] == HUB),
+    ("securityhub:BatchUpdateFindings", HUB, {"securityhub:ASFFSyntaxPath/Workflow.Status": "NEW"}),
+    ("secretsmanager:DeleteSecret", SECRET, OURS | {"secretsmanager:RecoveryWindowInDays": "30"}),
+    ("secretsmanager:DeleteSecret", SECRET, OURS | {"secretsmanager:RecoveryWindowInDays": "7"}),
+]
+# In its own account only.
+AUDIT_TELLING: list[Call] = [call for call in TELLING if call[0] != "sns:Publish"]
+AUDIT_NOTIFYING: list[Call] = [call for call in TELLING if call[0] == "sns:Publish"]
+AUDIT_QUEUEING: list[Call] = [(action, "{audit_jobs}", {}) for action, _, _ in QUEUEING]
+AUDIT_ASSUMING: list[Call] = [(action, f"{role}-audit", context) for action, role, context in ASSUMING]
+ENROLLING: list[Call] = [
+    ("sns:Subscribe", "{topic}", {"sns:Protocol": "email", "sns:Endpoint": "alice@example.com"}),
+    ("sns:Unsubscribe", "{topic}", {}),
+]
+# A sweep or an audit of all accounts.
+LISTING: list[Call] = [("securityhub:ListMembers", HUB, {})]
+
 FORBIDDEN: dict[str, Call] = {
     # Users and who they are.
     "giving a user a password who has none": ("iam:CreateLoginProfile", ALICE, {}),
@@ -247,6 +275,12 @@ FORBIDDEN: dict[str, Call] = {
     "subscribing": ("sns:Subscribe", "{topic}", {}),
     "alarming": ("sns:Publish", "{alarms}", {}),
     "writing to another queue": ("sqs:SendMessage", "arn:{p}:sqs:{r}:{a}:other", {}),
+    "subscribing somebody else": (
+        "sns:Subscribe",
+        "{topic}",
+        {"sns:Protocol": "https", "sns:Endpoint": "https://example.com"},
+    ),
+    "opening the topic to others": ("sns:SetTopicAttributes", "{topic}", {}),
     "reading what was given up": ("sqs:ReceiveMessage", "{dead_letters}", {}),
     "hiding what was given up": ("sqs:ChangeMessageVisibility", "{dead_letters}", {}),
     "emptying the queue": ("sqs:PurgeQueue", "{jobs}", {}),
@@ -276,13 +310,101 @@ FORBIDDEN: dict[str, Call] = {
         HUB,
         {"securityhub:OCSFSyntaxPath/StatusId": "3"},
     ),
-    "importing a finding": ("securityhub:BatchImportFindings", "arn:{p}:securityhub:{r}:{a}:product/{a}/default", {}),
+    "importing a finding": ("securityhub:BatchImportFindings", OWN_PRODUCT, {}),
     "switching Security Hub off": ("securityhub:DisableSecurityHub", "arn:{p}:securityhub:{r}:{a}:hub/default", {}),
     "using the key for something else": ("kms:Decrypt", KEY, {"kms:ViaService": "s3.{r}.amazonaws.com"}),
     "using the key directly": ("kms:Decrypt", KEY, {}),
     "writing another log": ("logs:PutLogEvents", "arn:{p}:logs:{r}:{a}:log-group:other:log-stream:x", {}),
     "deleting the log": ("logs:DeleteLogGroup", "{log_group}", {}),
     "changing its own code": ("lambda:UpdateFunctionCode", "arn:{p}:lambda:{r}:{a}:function:any", {}),
+}
+
+
+def _deleting(secret: str, tags: Context, **context: str) -> Call:
+    found = {f"secretsmanager:{key}": value for key, value in context.items()}
+    return "secretsmanager:DeleteSecret", secret, tags | found
+
+
+# Whatever sets a password, reads one, or widens what somebody may do: the audit is denied it explicitly.
+CHANGING_PASSWORDS: dict[str, Call] = {
+    **{f"{action} {place}": (action, resource, context) for place, (action, resource, context) in enumerate(WRITES)},
+    **{
+        case: FORBIDDEN[case]
+        for case in (
+            "giving a user a password who has none",
+            "taking the console away",
+            "resetting an exempt user",
+            "changing its own password",
+            "making an administrator",
+            "writing a policy",
+            "deleting the password policy",
+            "reading another secret",
+            "writing another secret",
+            "opening a secret to others",
+            "reading many secrets at once",
+        )
+    },
+    "changing a secret": ("secretsmanager:UpdateSecret", SECRET, {}),
+    "rotating a secret": ("secretsmanager:RotateSecret", SECRET, {}),
+}
+# Tagging and restoring change no password: nobody allowed the audit to do these either.
+NOT_THE_AUDITS = ("secretsmanager:TagResource", "secretsmanager:RestoreSecret")
+AUDIT_FORBIDDEN: dict[str, Call] = {
+    **{case: call for case, call in FORBIDDEN.items() if case != "importing a finding"},
+    **CHANGING_PASSWORDS,
+    "raising a finding in Security Hub's name": (
+        "securityhub:BatchImportFindings",
+        "arn:{p}:securityhub:{r}:{a}:product/aws/securityhub",
+        {},
+    ),
+    "raising a finding of another account": (
+        "securityhub:BatchImportFindings",
+        "arn:{p}:securityhub:{r}:{a}:product/999999999999/default",
+        {},
+    ),
+    "raising a finding in another region": (
+        "securityhub:BatchImportFindings",
+        "arn:{p}:securityhub:eu-north-1:{a}:product/{a}/default",
+        {},
+    ),
+    "recording on findings of the newer product": ("securityhub:BatchUpdateFindings", HUB_V2, {}),
+    "deleting another secret": _deleting(OTHER_SECRET, OURS, RecoveryWindowInDays="30"),
+    "deleting below a prefix that begins alike": _deleting(
+        "arn:{p}:secretsmanager:{r}:{a}:secret:iam-console-password-old/{a}/alice-AbCdEf",
+        OURS,
+        RecoveryWindowInDays="30",
+    ),
+    "deleting another account's under the prefix": _deleting(
+        "arn:{p}:secretsmanager:{r}:{a}:secret:iam-console-password/999999999999/alice-AbCdEf",
+        OURS,
+        RecoveryWindowInDays="30",
+    ),
+    "deleting one below the prefix without the tag": _deleting(SECRET, {}, RecoveryWindowInDays="30"),
+    "deleting one below the prefix of another's": _deleting(
+        SECRET, {"secretsmanager:ResourceTag/managed-by": "terraform"}, RecoveryWindowInDays="30"
+    ),
+    "deleting for good": _deleting(SECRET, OURS, ForceDeleteWithoutRecovery="true"),
+    "deleting for good, with a window besides": _deleting(
+        SECRET, OURS, ForceDeleteWithoutRecovery="true", RecoveryWindowInDays="30"
+    ),
+    "deleting within six days": _deleting(SECRET, OURS, RecoveryWindowInDays="6"),
+    "deleting at once": _deleting(SECRET, OURS, RecoveryWindowInDays="0"),
+    "deleting without a window": _deleting(SECRET, OURS),
+    **{
+        f"subscribing by {protocol}": ("sns:Subscribe", "{topic}", {"sns:Protocol": protocol, "sns:Endpoint": "any"})
+        for protocol in ("email-json", "http", "https", "sms", "sqs", "lambda", "firehose")
+    },
+    "subscribing to alarms": ("sns:Subscribe", "{alarms}", {"sns:Protocol": "email", "sns:Endpoint": "a@example.com"}),
+    "unsubscribing from alarms": ("sns:Unsubscribe", "{alarms}", {}),
+    "changing whom a subscription is for": ("sns:SetSubscriptionAttributes", "{topic}", {}),
+    # By the function, what its own role cannot.
+    "ordering a reset": ("lambda:InvokeFunction", "{function}", {}),
+    "queueing a reset": ("sqs:SendMessage", "{jobs}", {}),
+    "raising findings with the function's own role": (
+        "sts:AssumeRole",
+        f"arn:{{p}}:iam::{MEMBER}:role/{MEMBER_ROLE}",
+        ASSUMING[0][2],
+    ),
 }
 
 
@@ -294,6 +416,7 @@ def everything(partition: str) -> dict[str, str]:
         "SecretKmsKeyArn": KEY.format(**known),
         "LedgerKmsKeyArn": LEDGER_KEY.format(**known),
         "MemberRoleName": MEMBER_ROLE,
+        "EmailTag": "email",
     }
 
 
@@ -313,11 +436,13 @@ def request(stack: Stack, role: str, call: Call) -> Request:
         "alarms": "AlarmTopic",
         "dead_letters": "DeadLetters",
         "jobs": "Jobs",
+        "audit_jobs": "AuditJobs",
+        "function": "Function",
         "ledger": "Ledger",
         "log_group": "LogGroup",
     }.items():
         # A member account has none of these; whatever the function's are called is as good as any.
-        owner = stack if logical in stack.resources else main_stack(place.partition)
+        owner = stack if logical in stack.resources else main_stack(place.partition, **everything(place.partition))
         known[name] = owner.attribute(logical, "Arn").removesuffix(":*")
     known["ledger_name"] = known["ledger"].rpartition("/")[2]
 
@@ -359,8 +484,12 @@ def allowed(found: dict[str, str]) -> dict[str, str]:
 
 
 LEDGER = [*LOOKING_UP, *NOTING_DOWN, *LEDGER_KEYED]
-OWN_CALLS = [*READS, *WRITES, *KEYED, *TELLING, *QUEUEING, *RECORDING, *ASSUMING, *LEDGER]
+OWN_CALLS = [*READS, *WRITES, *KEYED, *TELLING, *QUEUEING, *RECORDING, *ASSUMING, *LISTING, *LEDGER]
 MEMBER_CALLS = [*READS, *WRITES, *KEYED]
+AUDIT_TELLS = [*AUDIT_TELLING, *AUDIT_NOTIFYING]
+AUDIT_OWN = [*AUDIT_TELLS, *AUDIT_QUEUEING, *AUDIT_ASSUMING, *ENROLLING, *LISTING, *LEDGER]
+AUDIT_CALLS = [*AUDIT_READS, *AUDIT_WRITES, *AUDIT_OWN]
+AUDIT_MEMBER_CALLS = [*AUDIT_READS, *AUDIT_WRITES]
 
 
 def test_the_table_has_every_call_that_the_program_makes() -> None:
@@ -373,17 +502,22 @@ def test_the_table_has_every_call_that_the_program_makes() -> None:
     # Only asked about, with SimulatePrincipalPolicy.
     named -= {"iam:ChangePassword"} | NEEDS_NO_PERMISSION
     assert named, "src/aws names its calls otherwise now"
-    assert {AUTHORISED_AS.get(action, action) for action in named} <= {action for action, _, _ in OWN_CALLS}
+    table = {action for action, _, _ in (*OWN_CALLS, *AUDIT_CALLS)}
+    assert {AUTHORISED_AS.get(action, action) for action in named} <= table
 
 
 @pytest.mark.parametrize("partition", PLACES)
-def test_the_function_may_make_every_call_it_makes(partition: str) -> None:
-    assert denied(decisions(main_stack(partition, **everything(partition)), "FunctionRole", OWN_CALLS)) == {}
+@pytest.mark.parametrize(("role", "calls"), [("FunctionRole", OWN_CALLS), ("AuditFunctionRole", AUDIT_CALLS)])
+def test_the_functions_may_make_every_call_they_make(role: str, calls: list[Call], partition: str) -> None:
+    assert denied(decisions(main_stack(partition, **everything(partition)), role, calls)) == {}
 
 
 @pytest.mark.parametrize("partition", PLACES)
-def test_the_member_role_may_make_every_call_that_is_made_through_it(partition: str) -> None:
-    assert denied(decisions(member(partition), "MemberRole", MEMBER_CALLS)) == {}
+@pytest.mark.parametrize(("role", "calls"), [("MemberRole", MEMBER_CALLS), ("AuditRole", AUDIT_MEMBER_CALLS)])
+def test_the_member_roles_may_make_every_call_that_is_made_through_them(
+    role: str, calls: list[Call], partition: str
+) -> None:
+    assert denied(decisions(member(partition), role, calls)) == {}
 
 
 @pytest.mark.parametrize("partition", PLACES)
@@ -401,10 +535,44 @@ def test_neither_role_may_do_anything_else(partition: str) -> None:
             assert suppressing == {"ExplicitlyDenied"}
 
 
-def test_the_member_role_may_not_do_what_is_the_functions_alone() -> None:
+@pytest.mark.parametrize("partition", PLACES)
+@pytest.mark.parametrize("mode", ["remediate", "dry-run"])
+def test_no_audit_may_change_a_password_or_anything_else_that_is_not_its_own(mode: str, partition: str) -> None:
+    for stack, role in (
+        (main_stack(partition, Mode=mode, **everything(partition)), "AuditFunctionRole"),
+        (member(partition, Mode=mode), "AuditRole"),
+    ):
+        found = decisions(stack, role, list(AUDIT_FORBIDDEN.values()))
+        cases = dict(zip(AUDIT_FORBIDDEN, found.values(), strict=True))
+        assert allowed(cases) == {}, role
+        # No other policy could allow these.
+        never = {case for case, call in CHANGING_PASSWORDS.items() if call[0] not in NOT_THE_AUDITS}
+        never |= {case for case in AUDIT_FORBIDDEN if case.startswith("suppressing")}
+        never |= {"deleting for good", "deleting for good, with a window besides"}
+        never |= {"deleting within six days", "deleting at once"}
+        assert {case: cases[case] for case in never if cases[case] != "ExplicitlyDenied"} == {}
+
+
+def test_an_administrators_policy_on_the_audits_role_still_changes_no_password() -> None:
+    stack = main_stack(**everything("aws"))
+    administrator = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
+    calls = [call for call in CHANGING_PASSWORDS.values() if call[0] not in NOT_THE_AUDITS]
+    requests = [request(stack, "AuditFunctionRole", call) for call in (*calls, *AUDIT_WRITES)]
+    for asked in requests:
+        asked.policies = asked.policies | {"administrator": administrator}
+    answers = ask(requests)
+    assert set(answers[: len(calls)]) == {"ExplicitlyDenied"}
+    assert set(answers[len(calls) :]) == {"Allowed"}
+
+
+def test_the_member_roles_may_not_do_what_is_the_functions_alone() -> None:
     assert allowed(decisions(member(), "MemberRole", [*TELLING, *QUEUEING, *RECORDING, *ASSUMING, *LEDGER])) == {}
-    for name, policy in role_policies(member(), "MemberRole").items():
-        assert "dynamodb" not in json.dumps(policy), name
+    assert allowed(decisions(member(), "AuditRole", AUDIT_OWN)) == {}
+    for role in ("MemberRole", "AuditRole"):
+        for name, policy in role_policies(member(), role).items():
+            assert not {"dynamodb", "sns:", "sqs:", "sts:"} & set(re.findall(r"dynamodb|s\w\w:", json.dumps(policy))), (
+                name
+            )
 
 
 @pytest.mark.parametrize(
@@ -428,6 +596,33 @@ def test_what_is_configured_away_is_not_permitted_either(
     assert denied(decisions(stack, "FunctionRole", kept)) == {}
 
 
+@pytest.mark.parametrize(
+    ("parameters", "lost", "kept"),
+    [
+        ({"EmailTag": ""}, ENROLLING, [*AUDIT_READS, *AUDIT_WRITES, *AUDIT_TELLS]),
+        ({"MemberRoleName": ""}, [*AUDIT_QUEUEING, *AUDIT_ASSUMING, *LISTING], [*AUDIT_CALLS[:5], *ENROLLING]),
+        ({"WorkQueue": "none"}, AUDIT_QUEUEING, [*AUDIT_WRITES, *AUDIT_ASSUMING, *LISTING]),
+        ({"LedgerKmsKeyArn": ""}, LEDGER_KEYED, [*LOOKING_UP, *NOTING_DOWN]),
+        (
+            {"Mode": "dry-run"},
+            [*AUDIT_WRITES, *AUDIT_NOTIFYING, *ENROLLING, *NOTING_DOWN],
+            [*AUDIT_READS, *AUDIT_TELLING, *AUDIT_QUEUEING, *AUDIT_ASSUMING, *LISTING, *LOOKING_UP, *LEDGER_KEYED],
+        ),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_an_audit_may_not_what_is_configured_away(
+    parameters: dict[str, str], lost: list[Call], kept: list[Call]
+) -> None:
+    stack = main_stack(**{**everything("aws"), **parameters})
+    assert allowed(decisions(stack, "AuditFunctionRole", lost)) == {}
+    assert denied(decisions(stack, "AuditFunctionRole", kept)) == {}
+
+
+def test_only_with_members_are_there_any_to_list() -> None:
+    assert allowed(decisions(main_stack(), "FunctionRole", LISTING)) == {}
+
+
 def test_the_member_role_leaves_out_what_is_configured_away() -> None:
     stack = member(PasswordPolicy="report", ChangePasswordGrant="skip")
     lost = [call for call in WRITES if call[0] in ("iam:UpdateAccountPasswordPolicy", "iam:AttachUserPolicy")]
@@ -435,17 +630,22 @@ def test_the_member_role_leaves_out_what_is_configured_away() -> None:
 
 
 # What a dry run may do that is not reading: tell, give up, be traced, and work off jobs. AssumeRole and Decrypt, of the
-# ledger, count as writing with AWS and write nothing. Of all these the member role has none.
+# ledger, count as writing with AWS and write nothing. Of all these the member roles have none. An audit tells nobody.
 TELLS = {call[0] for call in (*TELLING, *QUEUEING, *ASSUMING, *LEDGER_KEYED)}
 
 
 @pytest.mark.parametrize("partition", PLACES)
 def test_a_dry_run_can_write_nothing_in_any_account(partition: str) -> None:
-    own = main_stack(partition, Mode="dry-run", **everything(partition))
-    writes = [*WRITES, *RECORDING, *NOTING_DOWN, KEYED[0]]
-    for stack, role, tells in ((own, "FunctionRole", TELLS), (member(partition, Mode="dry-run"), "MemberRole", set())):
+    own, other = main_stack(partition, Mode="dry-run", **everything(partition)), member(partition, Mode="dry-run")
+    writes = [*WRITES, *RECORDING, *NOTING_DOWN, *AUDIT_WRITES, *ENROLLING, KEYED[0]]
+    for stack, role, reads, tells in (
+        (own, "FunctionRole", READS, TELLS),
+        (own, "AuditFunctionRole", AUDIT_READS, TELLS - {"sns:Publish"}),
+        (other, "MemberRole", READS, set()),
+        (other, "AuditRole", AUDIT_READS, set()),
+    ):
         assert allowed(decisions(stack, role, writes)) == {}, role
-        assert denied(decisions(stack, role, [*READS, *(LOOKING_UP if tells else [])])) == {}, role
+        assert denied(decisions(stack, role, [*reads, *(LOOKING_UP if tells else [])])) == {}, role
         granted = {
             action
             for policy in role_policies(stack, role).values()
@@ -465,14 +665,64 @@ def test_the_exempt_tag_is_the_operators() -> None:
         assert list(decisions(stack, role, [exempt, no_longer]).values()) == ["ExplicitlyDenied", "Allowed"]
 
 
-def test_the_member_role_is_scoped_as_the_functions_own() -> None:
-    own = role_policies(main_stack(**everything("aws")), "FunctionRole")
-    theirs = role_policies(member(), "MemberRole")
-    here = json.loads(json.dumps(theirs).replace(MEMBER, HOME))
-    only_own = {"RecordOnFinding", "NeverSuppressFinding", "NeverSuppressFindingV2"}
+@pytest.mark.parametrize(
+    ("role", "theirs", "only_own", "policies"),
+    [
+        # What a finding came of is recorded where the findings are gathered.
+        ("FunctionRole", "MemberRole", {"RecordOnFinding", "NeverSuppressFinding", "NeverSuppressFindingV2"}, set()),
+        # Security Hub takes a finding only in the account that it is about.
+        ("AuditFunctionRole", "AuditRole", set(), {"enrol"}),
+    ],
+)
+def test_the_member_roles_are_scoped_as_the_functions_own(
+    role: str, theirs: str, only_own: set[str], policies: set[str]
+) -> None:
+    own = role_policies(main_stack(**everything("aws")), role)
+    here = json.loads(json.dumps(role_policies(member(), theirs)).replace(MEMBER, HOME))
     for name, policy in here.items():
         assert statements(policy) == [part for part in statements(own[name]) if part.get("Sid") not in only_own], name
-    assert own.keys() - here.keys() == {"observe", "tell", "ledger", "work", "organisation"}
+    assert own.keys() - here.keys() == {"observe", "tell", "ledger", "work", "organisation"} | policies
+
+
+@pytest.mark.parametrize("name", ["observe", "ledger"])
+def test_what_both_functions_may_alike_is_written_alike(name: str) -> None:
+    function, audit = (role_policies(main_stack(**everything("aws")), role) for role in ROLES)
+    assert function[name] == audit[name]
+
+
+def test_users_hear_from_the_two_functions_and_nobody_else() -> None:
+    stack = main_stack(**everything("aws"))
+    policy = document(stack.properties("NotificationTopicPolicy")["PolicyDocument"])
+
+    def publishing(arn: str) -> Request:
+        # Whoever asks may publish anything, as far as they are concerned.
+        asked = request(stack, "FunctionRole", ("sns:Publish", "{topic}", {"aws:PrincipalArn": arn}))
+        anything = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "sns:*", "Resource": "*"}}
+        asked.principal, asked.policies, asked.resource_policy = arn, {"anything": anything}, policy
+        asked.context["aws:SecureTransport"] = "true"
+        return asked
+
+    functions = [publishing(stack.attribute(role, "Arn")) for role in ROLES]
+    assert ask(functions) == ["Allowed"] * 2
+    others = ["user/alice", "role/Admin", f"role/{stack.physical('AuditFunctionRole')}2", f"role/{MEMBER_ROLE}-audit"]
+    assert set(ask([publishing(f"arn:aws:iam::{HOME}:{other}") for other in others])) == {"ExplicitlyDenied"}
+    for asked in functions:
+        asked.context["aws:SecureTransport"] = "false"
+    assert ask(functions) == ["ExplicitlyDenied"] * 2
+
+
+def test_each_timer_starts_its_own_function_and_nothing_else() -> None:
+    stack = main_stack(SweepSchedule="rate(1 day)", **everything("aws"))
+    audit_function = stack.attribute("AuditFunction", "Arn")
+    calls: list[Call] = [
+        ("lambda:InvokeFunction", "{function}", {}),
+        ("lambda:InvokeFunction", audit_function, {}),
+        ("sqs:SendMessage", "{dead_letters}", {}),
+        ("sqs:SendMessage", "{jobs}", {}),
+    ]
+    for role, expected in (("SweepTimerRole", [True, False]), ("AuditTimerRole", [False, True])):
+        found = decisions(stack, role, calls)
+        assert [answer == "Allowed" for answer in found.values()] == [*expected, True, False], role
 
 
 def _all_statements() -> list[tuple[str, dict[str, Any]]]:
@@ -498,33 +748,46 @@ def test_no_action_is_a_wildcard_and_no_resource_is_where_there_could_be_one() -
             assert all(without_resource(actions)), f"{owner}: {actions}"
 
 
-# The member role's trust ---------------------------------------------------------------------------------------------
+# The member roles' trust ---------------------------------------------------------------------------------------------
+
+# Who assumes which.
+TRUST = [("FunctionRole", "MemberRole"), ("AuditFunctionRole", "AuditRole")]
 
 
-def assuming(by: str, account: str = HOME, organization: str = ORGANIZATION, stack: Stack | None = None) -> Request:
+def assuming(
+    by: str,
+    account: str = HOME,
+    organization: str = ORGANIZATION,
+    stack: Stack | None = None,
+    role: str = "MemberRole",
+) -> Request:
     stack = stack or member()
     # Whoever asks may assume anything, as far as they are concerned.
     anything = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}}
     return Request(
         action="sts:AssumeRole",
-        resource=stack.attribute("MemberRole", "Arn"),
+        resource=stack.attribute(role, "Arn"),
         account=MEMBER,
         principal=f"arn:aws:sts::{account}:assumed-role/{by.rpartition('/')[2]}/iam-password-remediator",
         policies={"anything": anything},
         context={"aws:PrincipalArn": f"arn:aws:iam::{account}:role/{by}", "aws:PrincipalOrgID": organization},
-        resource_policy=stack.properties("MemberRole")["AssumeRolePolicyDocument"],
+        resource_policy=stack.properties(role)["AssumeRolePolicyDocument"],
     )
 
 
-def test_the_member_role_trusts_the_functions_role_in_the_organisation_alone() -> None:
-    function_role = main_stack().physical("FunctionRole")
+@pytest.mark.parametrize(("by", "role"), TRUST)
+def test_a_member_role_trusts_its_functions_role_in_the_organisation_alone(by: str, role: str) -> None:
+    function_role = main_stack().physical(by)
+    # The function's is no way to the audit's role, and the other way round.
+    [another] = [main_stack().physical(other) for other, _ in TRUST if other != by]
     trusted, *others = ask(
         [
-            assuming(function_role),
-            assuming("Admin"),
-            assuming(function_role + "2"),
-            assuming(function_role, account="999999999999"),
-            assuming(function_role, organization="o-attackers11"),
+            assuming(function_role, role=role),
+            assuming("Admin", role=role),
+            assuming(another, role=role),
+            assuming(function_role + "2", role=role),
+            assuming(function_role, account="999999999999", role=role),
+            assuming(function_role, organization="o-attackers11", role=role),
         ]
     )
     assert trusted == "Allowed"
@@ -537,13 +800,26 @@ def test_a_stack_made_anew_keeps_its_members(named: dict[str, str]) -> None:
         Stack(main_stack().template, place, {"OperatorEmail": "a@b", **named})
         for place in (PLACES["aws"], PLACES["aws"], replace(PLACES["aws"], region="eu-west-1"))
     )
-    arn = first.attribute("FunctionRole", "Arn")
-    assert arn == second.attribute("FunctionRole", "Arn")
-    role = arn.partition(":role/")[2]
-    assert role == ("security/teams/remediator" if named else "passwords-us-east-1")
-    assert ask([assuming(role, stack=member(FunctionRoleArn=arn))]) == ["Allowed"]
-    # IAM has one set of names for all regions.
-    assert named or elsewhere.attribute("FunctionRole", "Arn") != arn
+    expected = "security/teams/remediator" if named else "passwords-us-east-1"
+    for (logical, theirs), parameter, name in zip(
+        TRUST, ("FunctionRoleArn", "AuditFunctionRoleArn"), (expected, f"{expected}-audit"), strict=True
+    ):
+        arn = first.attribute(logical, "Arn")
+        assert arn == second.attribute(logical, "Arn")
+        role = arn.partition(":role/")[2]
+        assert role == name
+        assert ask([assuming(role, stack=member(**{parameter: arn}), role=theirs)]) == ["Allowed"]
+        # IAM has one set of names for all regions.
+        assert named or elsewhere.attribute(logical, "Arn") != arn
+
+
+def test_each_function_assumes_the_role_that_the_member_stack_makes_for_it() -> None:
+    own, other = main_stack(**everything("aws")), member()
+    for function, (by, role) in zip(("Function", "AuditFunction"), TRUST, strict=True):
+        name = own.properties(function)["Environment"]["Variables"]["MEMBER_ROLE_NAME"]
+        assert name == other.physical(role)
+        call: Call = ("sts:AssumeRole", other.attribute(role, "Arn"), ASSUMING[0][2])
+        assert denied(decisions(own, by, [call])) == {}
 
 
 # Reading the secret --------------------------------------------------------------------------------------------------
@@ -660,6 +936,15 @@ def recorded_context(action: str, params: dict[str, Any]) -> Context:
         case "secretsmanager:CreateSecret" | "secretsmanager:TagResource":
             found: Context = {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in params["Tags"]}
             return found | {"aws:TagKeys": [tag["Key"] for tag in params["Tags"]]}
+        case "secretsmanager:DeleteSecret":
+            numbers = {
+                f"secretsmanager:{name}": str(params[name]).lower()
+                for name in ("RecoveryWindowInDays", "ForceDeleteWithoutRecovery")
+                if name in params
+            }
+            return OURS | numbers
+        case "sns:Subscribe":
+            return {"sns:Protocol": params["Protocol"], "sns:Endpoint": params["Endpoint"]}
         case "securityhub:BatchUpdateFindings" if "Workflow" in params:
             return {"securityhub:ASFFSyntaxPath/Workflow.Status": params["Workflow"]["Status"]}
         case "securityhub:BatchUpdateFindings" if "StatusId" in params:
@@ -667,6 +952,15 @@ def recorded_context(action: str, params: dict[str, Any]) -> Context:
         case "sts:AssumeRole":
             return ASSUMING[0][2]
     return {}
+
+
+# Whose calls the recorder tells apart: those of the two functions, and those through a role of the member stack.
+OWN_ROLES = {"function": "FunctionRole", "audit": "AuditFunctionRole"}
+
+
+def member_role_of(principal: str) -> str:
+    """The role of the member stack that a session is of."""
+    return "AuditRole" if principal.split("/")[1].endswith("-audit") else "MemberRole"
 
 
 def recorded_requests(lines: list[str]) -> dict[str, Request]:
@@ -685,24 +979,26 @@ def recorded_requests(lines: list[str]) -> dict[str, Request]:
         # A test may set another prefix, and another name for the member role: which, only the resources tell.
         if prefix := re.search(rf":secret:(.+)/{account}/", resource):
             parameters["SecretPrefix"] = prefix[1]
+        is_own = call["principal"] in OWN_ROLES
+        if is_own:
+            parameters |= {"MemberRoleName": MEMBER_ROLE, "EmailTag": "email"}
+        role = OWN_ROLES.get(call["principal"]) or member_role_of(call["principal"])
         if action == "sts:AssumeRole":
-            parameters["MemberRoleName"] = resource.rpartition("/")[2]
-        if call["principal"] == "function":
-            stack, role = main_stack(place=place, **parameters), "FunctionRole"
-        else:
-            stack, role = member_stack(place=place, **parameters), "MemberRole"
-        if action == "sns:Publish":
+            name = resource.rpartition("/")[2]
+            parameters["MemberRoleName"] = name.removesuffix("-audit") if role == "AuditFunctionRole" else name
+        stack = (main_stack if is_own else member_stack)(place=place, **parameters)
+        if action.startswith("sns:"):
             assert resource.endswith(f":{account}:{TEST_TOPIC}"), resource
             resource = stack.attribute("NotificationTopic", "Arn")
         elif action.startswith("sqs:"):
-            resource = stack.attribute("Jobs", "Arn")
+            resource = stack.attribute("AuditJobs" if role == "AuditFunctionRole" else "Jobs", "Arn")
         elif action.startswith("dynamodb:"):
             table = f"arn:{partition}:dynamodb:{region}:{account}:table/{TEST_TABLE}"
             assert resource.partition("/index/")[0] == table, resource
             resource = resource.replace(table, stack.attribute("Ledger", "Arn"))
-        elif action == "securityhub:BatchUpdateFindings":
-            # Named by product in the call, authorised on the hub.
-            resource = HUB if call["operation"] == "BatchUpdateFindings" else HUB_V2
+        elif action.startswith("securityhub:") and action != "securityhub:BatchImportFindings":
+            # Named by product in the call, if at all, and authorised on the hub.
+            resource = HUB_V2 if call["operation"].endswith("V2") else HUB
             resource = resource.format(p=partition, r=region, a=account)
         made = Request(action, resource, account, session(stack, role), role_policies(stack, role))
         made.context = recorded_context(action, call["params"])
@@ -710,17 +1006,21 @@ def recorded_requests(lines: list[str]) -> dict[str, Request]:
     return found
 
 
-def recorded(operation: str, **params: Any) -> str:
-    """A call of the function as the recorder writes it down."""
-    service = "secretsmanager" if "Secret" in operation else "dynamodb"
-    call = {"service": service, "operation": operation, "account_id": HOME, "region": "us-east-1", "principal": None}
-    return json.dumps(line({**call, "params": params, "status": 200, "code": None}, {}, {}))
+def recorded(operation: str, principal: str | None = None, **params: Any) -> str:
+    """A call of a function as the recorder writes it down."""
+    services = {"Secret": "secretsmanager", "Finding": "securityhub", "ubscri": "sns"}
+    service = next((service for part, service in services.items() if part in operation), "dynamodb")
+    call = {"service": service, "operation": operation, "account_id": HOME, "region": "us-east-1"}
+    told = {"principal": principal, "params": params, "status": 200, "code": None}
+    return json.dumps(line(call | told, {}, {}))
 
 
 def test_calls_are_recorded_with_the_resources_that_iam_sees() -> None:
     key = {"id": {"S": f"user#{HOME}#alice"}}
     table = f"arn:aws:dynamodb:us-east-1:{HOME}:table/{TEST_TABLE}"
     secret = f"arn:aws:secretsmanager:us-east-1:{HOME}:secret:iam-console-password/{HOME}/alice-AbCdEf"
+    product = f"arn:aws:securityhub:us-east-1:{HOME}:product/{HOME}/default"
+    topic = f"arn:aws:sns:us-east-1:{HOME}:{TEST_TOPIC}"
     seen = {
         recorded("UpdateItem", TableName=TEST_TABLE, Key=key): [table],
         recorded("BatchGetItem", RequestItems={TEST_TABLE: {"Keys": [key]}}): [table],
@@ -728,6 +1028,11 @@ def test_calls_are_recorded_with_the_resources_that_iam_sees() -> None:
         recorded("PutSecretValue", SecretId=secret): [secret],
         recorded("DescribeSecret", SecretId=f"iam-console-password/{HOME}/alice"): [secret[:-7] + "-??????"],
         recorded("ListSecrets", Filters=[]): [],
+        recorded("DeleteSecret", principal="audit", SecretId=secret, RecoveryWindowInDays=30): [secret],
+        recorded("BatchImportFindings", principal="audit", Findings=[{"ProductArn": product}] * 2): [product],
+        recorded("GetFindings", principal="audit", Filters={}): [],
+        recorded("Subscribe", principal="audit", TopicArn=topic, Protocol="email", Endpoint="a@b"): [topic],
+        recorded("Unsubscribe", principal="audit", SubscriptionArn=f"{topic}:0123"): [topic],
     }
     for written, resources in seen.items():
         assert json.loads(written)["resources"] == resources
@@ -744,7 +1049,8 @@ HAS_RECORDED = pytest.mark.skipif(not RECORDED.exists(), reason="the end-to-end 
 @HAS_RECORDED
 def test_every_action_of_the_table_was_recorded() -> None:
     recorded = {json.loads(call)["action"] for call in RECORDED.read_text().splitlines()}
-    unused = {AUTHORISED_AS.get(action, action) for action, _, _ in OWN_CALLS} - recorded - MADE_BY_OTHERS
+    table = {AUTHORISED_AS.get(action, action) for action, _, _ in (*OWN_CALLS, *AUDIT_CALLS)}
+    unused = table - recorded - MADE_BY_OTHERS
     assert not unused, "nothing needs these permissions; or only a part of tests/e2e ran last: run all of it"
 
 
@@ -753,3 +1059,13 @@ def test_every_recorded_call_is_allowed() -> None:
     """tests/e2e/recorder.py says what stands in a line."""
     requests = recorded_requests(RECORDED.read_text().splitlines())
     assert denied(dict(zip(requests, ask(list(requests.values())), strict=True))) == {}
+
+
+@HAS_RECORDED
+def test_every_recorded_call_that_changes_a_password_is_denied_to_an_audit() -> None:
+    changing = {action for action, _, _ in WRITES} - set(NOT_THE_AUDITS)
+    calls = [json.loads(call) for call in RECORDED.read_text().splitlines()]
+    made = [call for call in calls if call["principal"] == "function" and call["action"] in changing]
+    assert {call["action"] for call in made} == changing, "or the test shows little"
+    requests = recorded_requests([json.dumps(call | {"principal": "audit"}) for call in made])
+    assert set(ask(list(requests.values()))) == {"ExplicitlyDenied"}

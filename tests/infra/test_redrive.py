@@ -44,6 +44,7 @@ TEMPLATE: dict[str, Any] = {
     },
     "Outputs": {
         "FunctionName": {"Value": "remediator"},
+        "AuditFunctionName": {"Value": "auditor"},
         "DeadLetterQueueUrl": {"Value": {"Ref": "DeadLetters"}},
         "JobsUrl": {"Value": {"Ref": "Jobs"}},
         "JobsArn": {"Value": {"Fn::GetAtt": ["Jobs", "Arn"]}},
@@ -87,11 +88,13 @@ class Function:
 
     def __init__(self) -> None:
         self.given: list[Any] = []
+        # Who got each of them.
+        self.names: list[str] = []
         self.answers: list[Any] = []
         self.options: dict[str, Any] = {}
 
     def invoke(self, FunctionName: str, Payload: bytes) -> dict[str, Any]:
-        assert FunctionName == "remediator"
+        self.names.append(FunctionName)
         self.given.append(json.loads(Payload))
         answer = self.answers.pop(0) if self.answers else ANSWER
         if isinstance(answer, Exception):
@@ -157,7 +160,7 @@ class World:
             ERROR_MESSAGE="no permission to invoke the function",
         )
 
-    def unscheduled(self, **attributes: str) -> None:
+    def unscheduled(self, body: str = '{"action":"sweep"}', **attributes: str) -> None:
         """An input that a schedule could not deliver."""
         schedule = {
             "SCHEDULE_ARN": f"arn:aws:scheduler:{REGION}:123456789012:schedule/default/passwords-SweepTimer-1",
@@ -166,7 +169,7 @@ class World:
             "ERROR_MESSAGE": "Unexpected error occurred while processing the request.",
             "IS_PAYLOAD_TRUNCATED": "false",
         }
-        self.put('{"action":"sweep"}', **schedule | attributes)
+        self.put(body, **schedule | attributes)
 
     def failed(self, event: Any, condition: str = "RetriesExhausted", response: Any = FAILED) -> None:
         """Lambda's record of an asynchronous invocation that failed."""
@@ -278,6 +281,25 @@ def test_a_schedules_input_is_sent_as_it_was(world: World, capsys: pytest.Captur
     assert "passwords-SweepTimer-1 could not deliver" in out
     assert "AWS.Scheduler.InternalServerError: Unexpected error" in out
     assert world.function.given == [{"action": "sweep"}]
+    assert world.left() == []
+
+
+def test_an_audit_is_sent_to_the_function_for_audits_and_nothing_else_is(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    audit = {"action": "audit", "account_id": "210987654321"}
+    failed = {**ANSWER, "accounts": [{"account_id": "210987654321", "status": "audited", "reason": "too slow"}]}
+    world.unscheduled(body=json.dumps(audit))
+    world.failed(audit, response={"errorType": "RemediationFailed", "errorMessage": json.dumps(failed)})
+    world.given_up_job(audit)
+    world.given_up_job(JOB)
+    world.failed(FINDING)
+    world.run("--yes")
+    given = [json.loads(event["Records"][0]["body"]) if "Records" in event else event for event in world.function.given]
+    expected = [("auditor" if event == audit else "remediator") for event in given]
+    assert world.function.names == expected
+    assert sorted(expected) == ["auditor"] * 3 + ["remediator"] * 2
+    assert "audit of account 210987654321: too slow" in capsys.readouterr().out
     assert world.left() == []
 
 
@@ -422,16 +444,16 @@ def test_a_kept_message_that_comes_into_sight_again_is_not_sent_twice(
     world.undelivered(FINDING)
     world.undelivered(SELECTED)
     world.function.answers = [FAILED, ANSWER]
-    send = world.script.Function.send
+    send = world.script.Functions.send
 
-    def slow(function: Any, event: Any) -> str | None:
-        problem = send(function, event)
+    def slow(functions: Any, letter: Any) -> str | None:
+        problem = send(functions, letter)
         if problem:
             monkeypatch.setattr(world.script, "HIDDEN_SECONDS", 1200)
         return problem
 
     monkeypatch.setattr(world.script, "HIDDEN_SECONDS", 0)
-    monkeypatch.setattr(world.script.Function, "send", slow)
+    monkeypatch.setattr(world.script.Functions, "send", slow)
     world.leaves_some("--yes")
     assert world.function.given == [FINDING, SELECTED]
     assert [json.loads(body) for body in world.left()] == [FINDING]

@@ -92,7 +92,7 @@ def test_queries_and_events_can_be_read() -> None:
     for query in queries:
         jmespath.compile("".join(query))
     events = [json.loads(event) for event in re.findall(r'\{"action":[^}]*\}', RUNBOOK)]
-    assert {event["action"] for event in events} == {"reset", "sweep"}
+    assert {event["action"] for event in events} == {"audit", "reset", "sweep"}
     assert set().union(*events) <= {"action", "account_id", "user_name", "force", "max_resets", "dry_run"}
 
 

@@ -30,7 +30,7 @@ def parameter(variable: str) -> str:
     return RENAMED.get(variable) or variable.title().replace("_", "")
 
 
-VARIABLES = sorted(set(re.findall(r'env\s*\.\s*\w+\(\s*"([A-Z_]+)"', CONFIG)))
+VARIABLES = sorted(set(re.findall(r'(?:\benv\s*\.\s*\w+\(\s*|\bVARIABLE: &str = )"([A-Z_]+)"', CONFIG)))
 CHOICES = re.findall(r'\.choice\(\s*"([A-Z_]+)",\s*&\[(.*?)\]\s*,?\s*\)', CONFIG, re.DOTALL)
 NUMBERS = re.findall(r'\.number\("([A-Z_]+)", (\d+), (\d+), (\d+)\)', CONFIG)
 
@@ -42,17 +42,33 @@ OWN_METRICS = (
 )
 
 
-def variables(**parameters: str) -> dict[str, str]:
-    return main_stack(**parameters).properties("Function")["Environment"]["Variables"]
+FUNCTIONS = ("Function", "AuditFunction")
+
+
+def variables(function: str = "Function", **parameters: str) -> dict[str, str]:
+    return main_stack(**parameters).properties(function)["Environment"]["Variables"]
 
 
 # The contract's variables --------------------------------------------------------------------------------------------
 
 
-def test_the_function_is_given_every_variable_that_it_reads_and_no_other() -> None:
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_is_given_every_variable_that_the_program_reads_and_no_other(function: str) -> None:
     read = (len(VARIABLES), len(CHOICES), len(NUMBERS))
     assert read >= (19, 5, 3), "src/config.rs reads its variables otherwise now"
-    assert sorted(variables()) == VARIABLES
+    assert sorted(variables(function)) == VARIABLES
+
+
+def test_the_two_functions_differ_in_their_queue_and_member_role_alone() -> None:
+    parameters = {"MemberRoleName": "member", "EmailTag": "email", "WarnDays": "7", "Mode": "dry-run"}
+    function, audit = (variables(name, **parameters) for name in FUNCTIONS)
+    assert {name for name, value in function.items() if audit[name] != value} == {"WORK_QUEUE_URL", "MEMBER_ROLE_NAME"}
+    stack = main_stack(**parameters)
+    assert (function["WORK_QUEUE_URL"], audit["WORK_QUEUE_URL"]) == (stack.ref("Jobs"), stack.ref("AuditJobs"))
+    assert (function["MEMBER_ROLE_NAME"], audit["MEMBER_ROLE_NAME"]) == ("member", "member-audit")
+    # Without members there is nothing to queue, and no role to assume.
+    assert variables("AuditFunction")["WORK_QUEUE_URL"] == variables("AuditFunction")["MEMBER_ROLE_NAME"] == ""
+    assert variables("AuditFunction", MemberRoleName="member", WorkQueue="none")["WORK_QUEUE_URL"] == ""
 
 
 @pytest.mark.parametrize("variable", [name for name in VARIABLES if name not in NO_PARAMETER])
@@ -90,7 +106,16 @@ def test_the_other_defaults_are_the_contracts() -> None:
     ]
     assert found["RUST_LOG"] == "info"
     assert found["ACCOUNTS"] == "*"
-    for variable in ("EXEMPT_USERS", "SECRET_KMS_KEY_ID", "TRUSTED_PRODUCTS", "MEMBER_ROLE_NAME", "SUPPORT_CONTACT"):
+    assert found["WARN_DAYS"] == "14,3"
+    empty = (
+        "EMAIL_TAG",
+        "EXEMPT_USERS",
+        "SECRET_KMS_KEY_ID",
+        "TRUSTED_PRODUCTS",
+        "MEMBER_ROLE_NAME",
+        "SUPPORT_CONTACT",
+    )
+    for variable in empty:
         assert found[variable] == "", variable
     stack = main_stack()
     assert found["NOTIFICATION_TOPIC_ARN"] == stack.ref("NotificationTopic")
@@ -105,6 +130,8 @@ def test_lists_reach_the_function_as_it_reads_them() -> None:
     )
     assert (found["PASSWORD_AGE_FINDINGS"], found["TRUSTED_PRODUCTS"]) == ("*password-age*,*kennwort*", "a,b")
     assert found["ACCOUNTS"] == "*,!111122223333"
+    assert variables(WarnDays="30, 14,3")["WARN_DAYS"] == "30,14,3"
+    assert variables(WarnDays="")["WARN_DAYS"] == "", "nothing to warn of"
 
 
 BOUNDARY = "arn:aws:iam::123456789012:policy/team/boundary"
@@ -115,7 +142,9 @@ KEY = "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-1234abcd12ab34cd56e
     ("name", "good", "bad"),
     [
         ("Accounts", ["*", "111122223333", "!111122223333"], ["", "1", "!", "!*", "! 111122223333", "all", '"']),
-        ("FunctionRoleName", ["", "role+=,.@_-", "x" * 64], ["team/role", "a*", "x" * 65]),
+        ("WarnDays", ["", "1", "14", "99", "100", "365"], ["0", "-1", "366", "1000", "3 days", "1.5", "03"]),
+        ("EmailTag", ["", "email", "Mail Of", "a=b"], [" a", 'a"', "a,b", "${x}", "x" * 129]),
+        ("FunctionRoleName", ["", "role+=,.@_-", "x" * 58], ["team/role", "a*", "x" * 59]),
         ("RolePath", ["/", "/security/", "/a/b/"], ["", "security", "/security", "//", "/a*/", '/"/']),
         ("PermissionsBoundaryArn", ["", BOUNDARY, "arn:aws-cn:iam::aws:policy/PowerUserAccess"], ["boundary", "*"]),
         ("LogKmsKeyArn", ["", KEY], ["alias/aws/logs", KEY.replace("key/", "alias/")]),
@@ -127,9 +156,10 @@ KEY = "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-1234abcd12ab34cd56e
         ("LedgerKmsKeyArn", ["", KEY], ["alias/aws/dynamodb", "1234abcd", KEY.replace("key/", "alias/")]),
         ("PasswordAgeFindings", ["*password?age*", "x"], ["", 'a"b', "a\\b"]),
         ("TrustedProducts", ["", "arn:aws:securityhub:*:?:product/1/default"], ['a"', "a b"]),
-        ("MemberRoleName", ["", "role+=,.@_-", "x" * 64], ["team/role", "a*", "x" * 65]),
+        ("MemberRoleName", ["", "role+=,.@_-", "x" * 58], ["team/role", "a*", "x" * 59]),
         ("LogLevel", ["info", "warn,iam_password_remediator=debug"], ["", "loud very", '"']),
         ("SweepSchedule", ["", "rate(1 day)", "cron(0 3 * * ? *)"], ["1 day", "rate()", "every(1)"]),
+        ("AuditSchedule", ["", "rate(1 day)", "cron(0 3 * * ? *)"], ["1 day", "rate()", "every(1)"]),
     ],
 )
 def test_what_could_break_out_of_a_pattern_or_policy_is_refused(name: str, good: list[str], bad: list[str]) -> None:
@@ -154,7 +184,7 @@ def test_both_templates_take_the_shared_parameters_alike() -> None:
 # Every path ends somewhere ------------------------------------------------------------------------------------------
 
 
-EVERYTHING = {"SweepSchedule": "rate(1 day)", "CustomAction": "create"}
+EVERYTHING = {"SweepSchedule": "rate(1 day)", "CustomAction": "create", "MemberRoleName": "member", "EmailTag": "email"}
 
 
 @pytest.fixture
@@ -185,56 +215,99 @@ def test_the_dead_letters_take_from_these_rules_and_no_other(stack: Stack) -> No
     assert policy["Queues"] == [stack.ref("DeadLetters")]
 
 
-def test_asynchronous_invocations_that_fail_end_in_the_dead_letters(stack: Stack) -> None:
-    config = stack.properties("FunctionEventInvokeConfig")
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_asynchronous_invocations_that_fail_end_in_the_dead_letters(function: str, stack: Stack) -> None:
+    config = stack.properties(f"{function}EventInvokeConfig")
+    assert config["FunctionName"] == stack.ref(function)
     assert config["DestinationConfig"] == {"OnFailure": {"Destination": stack.attribute("DeadLetters", "Arn")}}
     assert config["MaximumRetryAttempts"] == 2
 
 
-def test_jobs_are_answered_one_by_one_and_end_in_the_dead_letters(stack: Stack) -> None:
-    jobs = stack.properties("Jobs")
+@pytest.mark.parametrize(("queue", "name"), [("Jobs", "Function"), ("AuditJobs", "AuditFunction")])
+def test_jobs_are_answered_one_by_one_and_end_in_the_dead_letters(queue: str, name: str, stack: Stack) -> None:
+    jobs = stack.properties(queue)
     assert jobs["RedrivePolicy"] == {"deadLetterTargetArn": stack.attribute("DeadLetters", "Arn"), "maxReceiveCount": 5}
-    mapping = stack.properties("JobsMapping")
+    mapping = stack.properties(f"{queue}Mapping")
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert mapping["EventSourceArn"] == stack.attribute("Jobs", "Arn")
-    function = stack.properties("Function")
+    assert mapping["EventSourceArn"] == stack.attribute(queue, "Arn")
+    assert mapping["FunctionName"] == stack.ref(name)
+    function = stack.properties(name)
     assert jobs["VisibilityTimeout"] >= 6 * function["Timeout"]
     # A message is in the queue for long enough to be tried as often as it may be.
     assert jobs["MessageRetentionPeriod"] > 5 * jobs["VisibilityTimeout"]
     assert stack.properties("DeadLetters")["MessageRetentionPeriod"] == 14 * 86400
 
 
-def test_the_schedule_sweeps_and_ends_in_the_dead_letters(stack: Stack) -> None:
-    target = stack.properties("SweepTimer")["Target"]
-    assert json.loads(target["Input"]) == json.loads((ROOT / "events" / "sweep.json").read_text())
+def test_an_account_is_audited_in_an_invocation_of_its_own_and_leaves_the_function_its_share(stack: Stack) -> None:
+    audits, jobs = stack.properties("AuditJobsMapping"), stack.properties("JobsMapping")
+    assert audits["BatchSize"] == 1
+    # A new account has ten concurrent executions.
+    taken = sum(mapping["ScalingConfig"]["MaximumConcurrency"] for mapping in (audits, jobs))
+    assert taken <= 6
+
+
+@pytest.mark.parametrize(
+    ("action", "timer", "function"), [("sweep", "SweepTimer", "Function"), ("audit", "AuditTimer", "AuditFunction")]
+)
+def test_a_schedule_asks_its_function_for_all_accounts_and_ends_in_the_dead_letters(
+    action: str, timer: str, function: str, stack: Stack
+) -> None:
+    parameter = f"{action.title()}Schedule"
+    found = stack.properties(timer)
+    target = found["Target"]
+    assert found["ScheduleExpression"] == "rate(1 day)"
+    assert target["Arn"] == stack.attribute(function, "Arn")
+    assert json.loads(target["Input"]) == {"action": action, "account_id": "*"}
     assert target["DeadLetterConfig"] == {"Arn": stack.attribute("DeadLetters", "Arn")}
-    assert target["RoleArn"] == stack.attribute("SweepTimerRole", "Arn")
-    assert stack.properties("SweepTimer")["GroupName"] == stack.ref("SweepTimers")
+    assert target["RoleArn"] == stack.attribute(f"{timer}Role", "Arn")
+    assert found["GroupName"] == stack.ref(f"{timer}s")
+    # Without members or a queue, the own account.
+    for other in ({"MemberRoleName": ""}, {"WorkQueue": "none"}):
+        alone = main_stack(**{**EVERYTHING, **other}).properties(timer)["Target"]
+        assert json.loads(alone["Input"]) == {"action": action}
+    never = main_stack(**{**EVERYTHING, parameter: ""}).resources
+    assert not {timer, f"{timer}s", f"{timer}Role"} & never.keys()
+
+
+def test_audits_are_scheduled_unless_told_otherwise_and_sweeps_are_not() -> None:
+    assert main_stack().properties("AuditTimer")["ScheduleExpression"] == "rate(1 day)"
     assert "SweepTimer" not in main_stack().resources
 
 
-def test_without_the_queue_there_is_nothing_of_it() -> None:
-    resources = main_stack(WorkQueue="none").resources
-    assert not {"Jobs", "JobsMapping", "JobsPolicy", "OldJobsAlarm"} & resources.keys()
+def test_without_a_queue_there_is_nothing_of_it() -> None:
+    audits = {"AuditJobs", "AuditJobsMapping", "AuditJobsPolicy"}
+    assert not audits & main_stack().resources.keys(), "there is one account"
+    resources = main_stack(WorkQueue="none", MemberRoleName="member").resources
+    assert not {"Jobs", "JobsMapping", "JobsPolicy", "OldJobsAlarm", *audits} & resources.keys()
     # What refers to it still evaluates.
     document(resources["Dashboard"]["Properties"]["DashboardBody"])
 
 
-# The function --------------------------------------------------------------------------------------------------------
+# The functions -------------------------------------------------------------------------------------------------------
 
 
-def test_the_function_runs_as_documented(stack: Stack) -> None:
-    function = stack.properties("Function")
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_runs_as_documented(name: str, stack: Stack) -> None:
+    function = stack.properties(name)
     assert (function["Runtime"], function["Handler"]) == ("provided.al2023", "bootstrap")
     assert function["Architectures"] == ["x86_64"]
-    assert main_stack(Architecture="arm64").properties("Function")["Architectures"] == ["arm64"]
+    assert main_stack(Architecture="arm64").properties(name)["Architectures"] == ["arm64"]
     assert (function["MemorySize"], function["Timeout"]) == (512, 900)
     assert function["TracingConfig"] == {"Mode": "Active"}
     assert function["LoggingConfig"] == {"LogGroup": stack.ref("LogGroup")}
-    assert function["Role"] == stack.attribute("FunctionRole", "Arn")
+    assert function["Role"] == stack.attribute(f"{name}Role", "Arn")
     assert "ReservedConcurrentExecutions" not in function, "a new account has none to reserve"
-    assert main_stack(ReservedConcurrency="5").properties("Function")["ReservedConcurrentExecutions"] == "5"
-    written = load(TEMPLATE)["Resources"]["Function"]["Properties"]["CodeUri"]
+
+
+def test_concurrency_is_set_aside_for_what_resets_passwords() -> None:
+    reserving = main_stack(ReservedConcurrency="5")
+    assert reserving.properties("Function")["ReservedConcurrentExecutions"] == "5"
+    assert "ReservedConcurrentExecutions" not in reserving.properties("AuditFunction")
+
+
+def test_the_functions_are_of_the_same_code_which_is_what_was_built() -> None:
+    assert main_stack().properties("Function")["Code"] == main_stack().properties("AuditFunction")["Code"]
+    written = load(TEMPLATE)["Globals"]["Function"]["CodeUri"]
     assert (TEMPLATE.parent / written).resolve() == ROOT / "target" / "lambda" / "iam-password-remediator"
 
 
@@ -247,10 +320,11 @@ def test_no_key_is_made_and_nothing_is_unencrypted_that_need_not_be(stack: Stack
     assert "KmsMasterKeyId" not in stack.properties("AlarmTopic")
 
 
-def test_nobody_but_the_function_publishes_to_users(stack: Stack) -> None:
+def test_nobody_but_the_functions_publishes_to_users(stack: Stack) -> None:
     [deny, _] = statements(stack.properties("NotificationTopicPolicy")["PolicyDocument"])
     assert (deny["Effect"], deny["Principal"], deny["Action"]) == ("Deny", "*", "sns:Publish")
-    assert deny["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": stack.attribute("FunctionRole", "Arn")}}
+    roles = [stack.attribute(f"{name}Role", "Arn") for name in FUNCTIONS]
+    assert deny["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": roles}}
 
 
 def test_the_operator_gets_alarms_and_what_is_meant_for_operators(stack: Stack) -> None:
@@ -290,6 +364,7 @@ def test_alarms_look_at_this_stack_and_tell_the_operator(stack: Stack) -> None:
     own = "iam-password-remediator"
     looks_at = {
         "ErrorsAlarm": ("Errors", function),
+        "AuditErrorsAlarm": ("Errors", stack.ref("AuditFunction")),
         "ThrottlesAlarm": ("Throttles", function),
         "DeadLettersAlarm": ("ApproximateNumberOfMessagesVisible", dead),
         "OldJobsAlarm": ("ApproximateAgeOfOldestMessage", jobs),
@@ -298,7 +373,7 @@ def test_alarms_look_at_this_stack_and_tell_the_operator(stack: Stack) -> None:
         "OutOfReachAlarm": ("OutOfReach", own),
     }
     alarms = stack.of_type("AWS::CloudWatch::Alarm")
-    assert alarms.keys() == {*looks_at, "LedgerErrorsAlarm", "LedgerThrottlesAlarm", "NoSuccessAlarm"}
+    assert alarms.keys() == {*looks_at, "LedgerErrorsAlarm", "LedgerThrottlesAlarm", "NoSuccessAlarm", "NoAuditAlarm"}
     for name, alarm in alarms.items():
         assert alarm["AlarmActions"] == [stack.ref("AlarmTopic")], name
         if name in looks_at:
@@ -360,12 +435,41 @@ def test_the_dashboard_shows_metrics_that_the_program_writes(stack: Stack) -> No
             queries.append(properties["query"])
         shown |= {metric[1] for metric in properties.get("metrics", []) if metric[0] == namespace}
     counted = {"Resets", "ChangeRequired", "WouldReset", "WouldRequireChange", "Held", "Failures", "OutOfReach"}
-    assert counted | {"OldestPasswordAgeDays"} <= shown
-    assert shown | {"Sweeps"} <= written
+    audited = {"Stale", "InGrace", "HeldUsers", "Unclaimed", "Exempt", "OldestPasswordAgeDays"}
+    assert counted | audited <= shown
+    assert shown | {"Sweeps", "Audits"} <= written
     [query] = queries
     assert query.startswith(f"SOURCE '{stack.ref('LogGroup')}' | filter decision = 'failed' or level = 'ERROR' |")
     audit = "".join(path.read_text() for path in (ROOT / "src" / "handler").rglob("*.rs"))
     assert re.search(r"tracing::\w+!\([^;]*\bdecision\b", audit), "the query filters by a field of the audit lines"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "stat"),
+    [({}, "Maximum"), ({"MemberRoleName": "m", "WorkQueue": "none"}, "Maximum"), ({"MemberRoleName": "m"}, "Sum")],
+)
+def test_the_dashboard_adds_up_the_audits_of_several_accounts_and_of_one_takes_the_most(
+    parameters: dict[str, str], stat: str
+) -> None:
+    widgets = document(main_stack(**parameters).properties("Dashboard")["DashboardBody"])["widgets"]
+    glance, states = (
+        widget["properties"] for widget in widgets if widget["properties"]["title"].startswith("Users at ")
+    )
+    found = {metric[1]: (metric[4].get("stat") or glance["stat"]) for metric in glance["metrics"]}
+    assert found.pop("OutOfReach") == "Sum", "each time counts"
+    assert found.pop("OldestPasswordAgeDays") == "Maximum", "ages do not add up"
+    assert set(found.values()) == {stat} == {states["stat"]}
+    assert glance["period"] == states["period"] == 86400, "audits are of a day"
+
+
+def test_no_widget_of_the_dashboard_lies_on_another(stack: Stack) -> None:
+    taken = set()
+    for widget in document(stack.properties("Dashboard")["DashboardBody"])["widgets"]:
+        x, y, width, height = (widget[key] for key in ("x", "y", "width", "height"))
+        assert x + width <= 24
+        cells = {(column, row) for column in range(x, x + width) for row in range(y, y + height)}
+        assert not cells & taken, widget["properties"]["title"]
+        taken |= cells
 
 
 def test_a_log_is_kept_for_as_long_as_is_asked() -> None:
@@ -400,15 +504,18 @@ def test_what_outlives_the_stack_is_in_the_way_of_no_new_one(path: Any, retained
 def test_every_role_is_bounded_if_there_is_a_boundary_and_lies_where_it_is_told() -> None:
     bounded = main_stack(**EVERYTHING, PermissionsBoundaryArn=BOUNDARY, RolePath="/security/")
     roles = bounded.of_type("AWS::IAM::Role")
-    assert roles.keys() == {"FunctionRole", "SweepTimerRole"}
+    assert roles.keys() == {"FunctionRole", "AuditFunctionRole", "SweepTimerRole", "AuditTimerRole"}
     for name, role in roles.items():
         assert (role["PermissionsBoundary"], role["Path"]) == (BOUNDARY, "/security/"), name
         assert ":role/security/" in bounded.attribute(name, "Arn")
-    member = member_stack(PermissionsBoundaryArn=BOUNDARY).properties("MemberRole")
-    assert member["PermissionsBoundary"] == BOUNDARY
-    # src/aws/mod.rs assumes it by its name alone.
-    assert "Path" not in member
-    for role in (*main_stack(**EVERYTHING).of_type("AWS::IAM::Role").values(), member_stack().properties("MemberRole")):
+    members = member_stack(PermissionsBoundaryArn=BOUNDARY).of_type("AWS::IAM::Role")
+    assert members.keys() == {"MemberRole", "AuditRole"}
+    for member in members.values():
+        assert member["PermissionsBoundary"] == BOUNDARY
+        # src/aws/mod.rs assumes it by its name alone.
+        assert "Path" not in member
+    unbounded = [stack.of_type("AWS::IAM::Role").values() for stack in (main_stack(**EVERYTHING), member_stack())]
+    for role in (role for found in unbounded for role in found):
         assert "PermissionsBoundary" not in role
         assert role.get("Path", "/") == "/"
 
@@ -452,13 +559,13 @@ def test_no_partition_region_or_account_is_written_down(path: Any) -> None:
 
 @pytest.mark.parametrize("partition", PLACES)
 def test_every_arn_is_of_the_partition_it_is_deployed_to(partition: str) -> None:
-    stack = main_stack(partition, **EVERYTHING, MemberRoleName="m")
+    stack = main_stack(partition, **EVERYTHING)
     found = set(re.findall(r"arn:([a-z-]+):", json.dumps(stack.resources)))
     assert found == {partition}
 
 
 def test_queues_and_the_users_topic_are_reached_over_tls_only(stack: Stack) -> None:
-    for name in ("JobsPolicy", "DeadLettersPolicy", "NotificationTopicPolicy"):
+    for name in ("JobsPolicy", "AuditJobsPolicy", "DeadLettersPolicy", "NotificationTopicPolicy"):
         parts = statements(stack.properties(name)["PolicyDocument"])
         denied = [part for part in parts if part.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}]
         assert [(part["Effect"], part["Principal"]) for part in denied] == [("Deny", "*")], name

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod accounts;
+mod audit;
 mod crashes;
 mod grace;
 mod leaks;
@@ -13,3 +14,4 @@ mod radius;
 mod random;
 mod sweeps;
 mod world;
+mod year;

@@ -86,6 +86,15 @@ class Standin:
         """Calls of BatchUpdateFindings and its V2."""
         return self._get("finding-updates")
 
+    def findings(self, account: str | None = None) -> list[dict[str, Any]]:
+        """All findings in ASFF."""
+        return self._get("findings", account=account)
+
+    def finding_events(self, account: str | None = None) -> list[dict[str, Any]]:
+        """The findings that were imported or updated, as they were then, in order of arrival."""
+        found = [event["finding"] for event in self._get("finding-events")]
+        return [finding for finding in found if account in (None, finding.get("AwsAccountId"))]
+
     def calls(self, operation: str | None = None, after: int = 0) -> list[dict[str, Any]]:
         """AWS calls in order of arrival, after number `after`, of one operation only."""
         return [call for call in self._get("calls", after=after) if operation in (None, call["operation"])]
@@ -105,6 +114,10 @@ class Standin:
     def expire_leases(self, account: str | None = None) -> int:
         """Makes every lease that is held an old one, as time would: how many."""
         return self._post("ledger/expire-leases", {"account": account})["expired"]
+
+    def let_pass(self, days: int) -> None:
+        """Makes everything that has a date so many days older."""
+        self._post("let-pass", {"days": days})
 
     def passwords(self) -> list[str]:
         """Every password there ever was."""

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from moto.iam.models import iam_backends
 from moto.secretsmanager.models import secretsmanager_backends
+from moto.securityhub.models import securityhub_backends
 from moto.sqs.models import sqs_backends
 
 from . import dynamodb, gateway
@@ -23,6 +24,7 @@ from .gateway import LOCK, HttpRequest
 from .iam import User, sign_in
 from .invariant import find_user, violations
 from .journal import JOURNAL
+from .passage import let_pass
 from .secretsmanager import Secret
 from .seed import seed
 from .settings import HOME_ACCOUNT, SETTINGS
@@ -163,6 +165,8 @@ def _state(query: dict[str, str]) -> dict[str, Any]:
         "password_policies": _password_policies(),
         "secrets": _secrets(query),
         "messages": JOURNAL.messages,
+        "findings": _findings(query),
+        "finding_events": JOURNAL.finding_events,
         "finding_updates": JOURNAL.finding_updates,
         "queues": _queues(query),
         "ledger": _ledger(query),
@@ -182,6 +186,20 @@ def _reset(_: Any, __: str) -> dict[str, Any]:
 
 def _expire_leases(body: dict[str, Any], _: str) -> dict[str, int]:
     return {"expired": dynamodb.expire_leases(body.get("account"))}
+
+
+def _let_pass(body: dict[str, Any], _: str) -> dict[str, Any]:
+    let_pass(body["days"])
+    return {}
+
+
+def _findings(query: dict[str, str]) -> list[dict[str, Any]]:
+    return [
+        finding.data
+        for account_id, _, backend in securityhub_backends.iter_backends()
+        if query.get("account", account_id) == account_id
+        for finding in backend.findings
+    ]
 
 
 def _sign_in(body: dict[str, Any], _: str) -> dict[str, Any]:
@@ -206,7 +224,9 @@ def _settings(body: dict[str, Any], _: str) -> dict[str, Any]:
 _VIEWS: dict[str, Callable[[dict[str, str]], Any]] = {
     "calls": _calls,
     "faults": lambda _: FAULTS.as_list(),
+    "finding-events": lambda _: JOURNAL.finding_events,
     "finding-updates": lambda _: JOURNAL.finding_updates,
+    "findings": _findings,
     "ledger": _ledger,
     "messages": lambda _: JOURNAL.messages,
     "passwords": _passwords,
@@ -221,6 +241,7 @@ _ACTIONS: dict[str, Callable[[Any, str], Any]] = {
     "faults": _faults,
     "invariant": _invariant,
     "ledger/expire-leases": _expire_leases,
+    "let-pass": _let_pass,
     "reset": _reset,
     "seed": seed,
     "settings": _settings,

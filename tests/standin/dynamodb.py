@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterable
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -39,6 +40,9 @@ _MOST_KEYS = 100
 _PLACEHOLDER = re.compile(r"[#:]\w+")
 _BARE_NAME = re.compile(r"(?<![#:\w])[A-Za-z_]\w*")
 _OPERATORS = {"AND", "BETWEEN"}
+# How names of dates end; they are milliseconds since 1970, TTL is seconds.
+_DATES = ("_at", "_until", "_of")
+_ITEM_OF_A_DAY = re.compile(r"((?:message|note)#.*)#(\d{4}-\d\d-\d\d)")
 _ITEM_OF_A_USER = re.compile(r"(?:user|request#.*)#(\d{12})#([^#]+)")
 
 
@@ -174,6 +178,21 @@ def expire_leases(account_id: str | None) -> int:
     for item in held:
         item.attrs[LEASE] = DynamoType({"N": "0"})
     return len(held)
+
+
+def age(by: timedelta) -> None:
+    """Makes every date in the ledgers so much earlier, those in ids among them."""
+    for table in _tables(None):
+        for item in table.all_items():
+            for name, value in item.attrs.items():
+                if value.type == "N" and (name == TTL or name.endswith(_DATES)):
+                    unit = timedelta(seconds=1) if name == TTL else timedelta(milliseconds=1)
+                    item.attrs[name] = DynamoType({"N": str(int(value.value) - by // unit)})
+            dated = _ITEM_OF_A_DAY.fullmatch(item.attrs["id"].value)
+            if dated:
+                table.delete_item(item.attrs["id"], None)
+                day = date.fromisoformat(dated[2]) - by
+                table.put_item({**item.to_json()["Attributes"], "id": {"S": f"{dated[1]}#{day}"}})
 
 
 def owner(call: Call) -> tuple[str, str] | None:

@@ -126,8 +126,9 @@ def _identify(call: Call) -> None:
     if session:
         call.account_id, call.principal = session.account_id, session.arn
     else:
-        # Twelve digits are an account's own credentials, any others are the home account's.
-        call.account_id = call.access_key if re.fullmatch(r"\d{12}", call.access_key) else HOME_ACCOUNT
+        # Twelve digits are an account's own credentials, and may say whose they are; any others are the home account's.
+        own = re.fullmatch(r"(\d{12})(?:-(\w+))?", call.access_key)
+        call.account_id, call.principal = own.groups() if own else (HOME_ACCOUNT, None)
     call.user = _subject(call)
 
 

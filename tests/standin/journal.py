@@ -6,6 +6,7 @@ lock; readers in `control` hold it too.
 
 from __future__ import annotations
 
+import copy
 import time
 from typing import Any
 
@@ -22,6 +23,7 @@ class Journal:
         self.calls: list[dict[str, Any]] = []
         self.messages: list[dict[str, Any]] = []
         self.finding_updates: list[dict[str, Any]] = []
+        self.finding_events: list[dict[str, Any]] = []
         self.violations: list[dict[str, Any]] = []
         self.current_call: int | None = None
 
@@ -50,6 +52,10 @@ class Journal:
     def record_finding_update(self, update: dict[str, Any]) -> None:
         """One call of BatchUpdateFindings or its V2."""
         self.finding_updates.append({"call": self.current_call, **update})
+
+    def record_finding_event(self, finding: dict[str, Any]) -> None:
+        """What EventBridge gets to see of an import or an update: the finding as it is then."""
+        self.finding_events.append({"call": self.current_call, "finding": copy.deepcopy(finding)})
 
 
 JOURNAL = Journal()

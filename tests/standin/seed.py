@@ -23,6 +23,7 @@ from moto.utilities.utils import get_partition
 from .dynamodb import create_ledger
 from .iam import IamBackend, User, put_password_policy
 from .report import COLUMNS
+from .securityhub import SecurityHubBackend
 from .settings import HOME_ACCOUNT, this_second
 
 _USER_FIELDS = {
@@ -31,6 +32,8 @@ _USER_FIELDS = {
     "password",
     "age_days",
     "password_last_changed",
+    "signed_in_days_ago",
+    "mfa",
     "reset_required",
     "tags",
     "attached_policies",
@@ -76,6 +79,8 @@ class _Seeder:
             "topics": self._topics,
             "tables": self._tables,
             "secrets": self._secrets,
+            "security_hub": self._security_hub,
+            "members": self._members,
             "findings": self._findings,
         }
 
@@ -123,6 +128,10 @@ class _Seeder:
             user.known_passwords.add(password)
             user.password_last_changed = changed
             user.login_profile_created = user.create_date
+        if "signed_in_days_ago" in spec:
+            user.password_last_used = this_second() - timedelta(days=spec["signed_in_days_ago"])
+        if spec.get("mfa"):
+            user.enable_mfa_device(f"arn:{self.iam.partition}:iam::{self._account_id}:mfa/{user.name}", "", "")
         self._give_policies(user, spec)
         user.report_rows = spec.get("report_rows") or ([spec["report_row"]] if "report_row" in spec else [])
         for row in user.report_rows:
@@ -184,11 +193,22 @@ class _Seeder:
             arns[secret.name] = secret.arn
         return {"secrets": arns}
 
+    def _security_hub(self, is_on: bool) -> None:
+        self._hub.enabled = is_on
+
+    def _members(self, statuses: dict[str, str]) -> None:
+        self._hub.create_members([{"AccountId": account_id} for account_id in statuses])
+        for account_id, status in statuses.items():
+            self._hub.members[account_id]["MemberStatus"] = status
+
+    @property
+    def _hub(self) -> SecurityHubBackend:
+        return securityhub_backends[self._account_id][self._region]
+
     def _findings(self, findings: list[dict[str, Any]]) -> None:
-        hub = securityhub_backends[self._account_id][self._region]
         # OCSF findings have a class; ASFF ones are moto's to keep.
-        hub.ocsf_findings += [finding for finding in findings if "class_uid" in finding]
-        hub.batch_import_findings([finding for finding in findings if "class_uid" not in finding])
+        self._hub.ocsf_findings += [finding for finding in findings if "class_uid" in finding]
+        self._hub.batch_import_findings([finding for finding in findings if "class_uid" not in finding])
 
 
 def _moment(text: str) -> datetime:

@@ -12,6 +12,7 @@ import sys
 import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -1094,6 +1095,228 @@ class Findings(StandinTest):
         self.assertEqual(standin.finding_updates(), [])
 
 
+class Imports(StandinTest):
+    PRODUCT = f"arn:aws:securityhub:us-east-1:{HOME}:product/{HOME}/default"
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.hub = self.client("securityhub")
+        self._second = 0
+
+    def finding(self, **changes: Any) -> dict[str, Any]:
+        # Later than those before it.
+        self._second += 1
+        return {
+            "SchemaVersion": "2018-10-08",
+            "Id": "own/alice",
+            "ProductArn": self.PRODUCT,
+            "GeneratorId": "own",
+            "AwsAccountId": HOME,
+            "CreatedAt": "2026-01-01T00:00:00Z",
+            "UpdatedAt": f"2026-01-01T00:00:{self._second:02}Z",
+            "Severity": {"Label": "MEDIUM"},
+            "Title": "title",
+            "Description": "description",
+            "Resources": [{"Type": "AwsIamUser", "Id": "alice"}],
+            "Compliance": {"Status": "FAILED"},
+            "RecordState": "ACTIVE",
+            **changes,
+        }
+
+    def put(self, **changes: Any) -> dict[str, Any]:
+        return self.hub.batch_import_findings(Findings=[self.finding(**changes)])
+
+    def update(self, finding_id: str = "own/alice", **changes: Any) -> None:
+        identifier = {"Id": finding_id, "ProductArn": self.PRODUCT}
+        self.hub.batch_update_findings(FindingIdentifiers=[identifier], **changes)
+
+    def only(self) -> dict[str, Any]:
+        (finding,) = self.hub.get_findings()["Findings"]
+        return finding
+
+    def test_a_finding_is_new_and_says_where_it_is_from(self) -> None:
+        self.assertEqual(self.put()["SuccessCount"], 1)
+        finding = self.only()
+        self.assertEqual((finding["Workflow"], finding["RecordState"]), ({"Status": "NEW"}, "ACTIVE"))
+        self.assertEqual((finding["ProductName"], finding["CompanyName"]), ("Default", "Personal"))
+        self.assertEqual(finding["ProductFields"]["aws/securityhub/FindingId"], f"{self.PRODUCT}/own/alice")
+        self.assertEqual(finding["FindingProviderFields"]["Severity"], {"Label": "MEDIUM"})
+
+    def test_an_import_brings_a_finding_up_to_date_but_not_what_its_customers_wrote(self) -> None:
+        self.put()
+        note = {"Text": "mine", "UpdatedBy": "alice"}
+        self.update(
+            Note=note, Workflow={"Status": "SUPPRESSED"}, UserDefinedFields={"a": "b"}, Severity={"Label": "LOW"}
+        )
+        self.put(Title="other", Workflow={"Status": "NEW"}, Severity={"Label": "HIGH"}, UserDefinedFields={"a": "c"})
+        finding = self.only()
+        self.assertEqual((finding["Title"], finding["Workflow"]["Status"]), ("other", "SUPPRESSED"))
+        self.assertEqual((finding["Note"]["Text"], finding["UserDefinedFields"]), ("mine", {"a": "b"}))
+        self.assertEqual(finding["Severity"]["Label"], "LOW")
+        self.assertEqual(finding["FindingProviderFields"]["Severity"], {"Label": "HIGH"})
+
+    def test_an_import_that_is_not_newer_changes_nothing(self) -> None:
+        self.put()
+        answer = self.put(Title="old", UpdatedAt="2026-01-01T00:00:01Z")
+        self.assertEqual((answer["SuccessCount"], self.only()["Title"]), (1, "title"))
+        self.assertEqual(len(standin.finding_events()), 1)
+
+    def test_a_finding_that_fails_again_or_is_active_again_is_new_unless_suppressed(self) -> None:
+        passed, archived = {"Compliance": {"Status": "PASSED"}}, {"RecordState": "ARCHIVED"}
+        for number, (before, after, was, expected) in enumerate(
+            [
+                (passed, {}, "RESOLVED", "NEW"),
+                (passed, {"Compliance": {"Status": "WARNING"}}, "NOTIFIED", "NEW"),
+                (passed, {}, "SUPPRESSED", "SUPPRESSED"),
+                (passed, passed, "RESOLVED", "RESOLVED"),
+                ({"Compliance": {"Status": "WARNING"}}, {}, "RESOLVED", "RESOLVED"),
+                (archived, {}, "RESOLVED", "NEW"),
+                (archived, {}, "SUPPRESSED", "SUPPRESSED"),
+                (archived, archived, "NOTIFIED", "NOTIFIED"),
+                ({}, passed, "NOTIFIED", "NOTIFIED"),
+            ]
+        ):
+            name = f"own/{number}"
+            self.put(Id=name, **before)
+            self.update(name, Workflow={"Status": was})
+            self.put(Id=name, **after)
+            (finding,) = (found for found in standin.findings() if found["Id"] == name)
+            self.assertEqual(finding["Workflow"]["Status"], expected, number)
+
+    def test_findings_of_others_and_findings_that_lack_something_are_refused_one_by_one(self) -> None:
+        other = "arn:aws:securityhub:us-east-1::product/aws/config"
+        answer = self.hub.batch_import_findings(
+            Findings=[
+                self.finding(AwsAccountId="200000000002"),
+                self.finding(ProductArn=other),
+                self.finding(Title="x" * 257),
+                self.finding(UpdatedAt="yesterday"),
+                self.finding(Resources=[]),
+                self.finding(ProductFields={"aws/x": "y"}),
+                self.finding(Severity={}),
+                self.finding(Id="own/bob"),
+            ]
+        )
+        self.assertEqual((answer["FailedCount"], answer["SuccessCount"]), (7, 1))
+        self.assertEqual({failed["ErrorCode"] for failed in answer["FailedFindings"]}, {"InvalidInput"})
+        self.assertEqual(self.only()["Id"], "own/bob")
+        hub = standin.boto3("securityhub", parameter_validation=False)
+        for findings in ([], [self.finding()] * 101):
+            self.assert_refused(400, "InvalidInputException", hub.batch_import_findings, Findings=findings)
+
+    def test_filters_are_all_to_hold_and_pages_follow_each_other(self) -> None:
+        for number in range(5):
+            self.put(Id=f"own/{number}", RecordState="ACTIVE" if number else "ARCHIVED")
+        self.put(Id="other/1", GeneratorId="other")
+
+        def equals(*values: str) -> list[dict[str, str]]:
+            return [{"Value": value, "Comparison": "EQUALS"} for value in values]
+
+        def found(**filters: Any) -> list[str]:
+            pages = self.hub.get_paginator("get_findings").paginate(Filters=filters, PaginationConfig={"PageSize": 2})
+            return [finding["Id"] for page in pages for finding in page["Findings"]]
+
+        own = {"GeneratorId": equals("own"), "AwsAccountId": equals(HOME)}
+        self.assertEqual(found(**own, RecordState=equals("ACTIVE")), [f"own/{number}" for number in range(1, 5)])
+        self.assertEqual(found(**own, RecordState=equals("ARCHIVED")), ["own/0"])
+        self.assertEqual(len(found(GeneratorId=equals("own", "other"))), 6)
+        self.assertEqual(found(AwsAccountId=equals("200000000002")), [])
+        self.assert_refused(400, "InvalidInputException", self.hub.get_findings, MaxResults=101)
+        prefix = {"GeneratorId": [{"Value": "o", "Comparison": "PREFIX"}]}
+        self.assert_refused(501, "NotImplemented", self.hub.get_findings, Filters=prefix)
+
+    def test_each_import_and_each_update_is_an_event(self) -> None:
+        self.put()
+        self.update(Workflow={"Status": "NOTIFIED"})
+        events = standin.finding_events(HOME)
+        self.assertEqual([event["Workflow"]["Status"] for event in events], ["NEW", "NOTIFIED"])
+        self.assertEqual(standin.finding_events("200000000002"), [])
+
+    def test_members_are_those_that_are_enabled_and_come_in_pages(self) -> None:
+        accounts = [f"{number:012}" for number in range(300_000_000_000, 300_000_000_120)]
+        standin.seed(members={**dict.fromkeys(accounts, "ENABLED"), "300000000999": "REMOVED"})
+        pages = self.hub.get_paginator("list_members").paginate(OnlyAssociated=True)
+        self.assertEqual([m["AccountId"] for page in pages for m in page["Members"]], accounts)
+        pages = self.hub.get_paginator("list_members").paginate(OnlyAssociated=False)
+        self.assertEqual(sum(len(page["Members"]) for page in pages), 121)
+        self.assertEqual(len(self.hub.list_members(MaxResults=3)["Members"]), 3)
+
+    def test_an_account_without_security_hub_is_refused_everything(self) -> None:
+        standin.seed(security_hub=False)
+        for call in (
+            lambda: self.hub.get_findings(),
+            lambda: self.hub.list_members(),
+            lambda: self.put(),
+            lambda: self.update(Workflow={"Status": "NEW"}),
+        ):
+            self.assert_refused(401, "InvalidAccessException", call)
+        standin.seed(security_hub=True)
+        self.put()
+
+
+class Passage(StandinTest):
+    def row(self) -> dict[str, str]:
+        self.iam.generate_credential_report()
+        content = self.iam.get_credential_report()["Content"].decode()
+        return next(row for row in csv.DictReader(io.StringIO(content)) if row["user"] == "alice")
+
+    def age(self, text: str) -> int:
+        return (datetime.now(timezone.utc) - datetime.fromisoformat(text.replace("Z", "+00:00"))).days
+
+    def test_users_and_the_report_grow_older(self) -> None:
+        user = {"name": "alice", "password": GOOD, "age_days": 10, "signed_in_days_ago": 4, "mfa": True}
+        standin.seed(users=[user], generate_report=True)
+        standin.let_pass(3)
+        self.assert_refused(410, "ReportExpired", self.iam.get_credential_report)
+        row = self.row()
+        self.assertEqual((self.age(row["password_last_changed"]), self.age(row["password_last_used"])), (13, 7))
+        self.assertEqual(row["mfa_active"], "true")
+
+    def test_secrets_grow_older_and_are_deleted_when_their_time_is_over(self) -> None:
+        for name, window in (("s/seven", 7), ("s/thirty", 30)):
+            self.secrets.create_secret(Name=name)
+            answer = self.secrets.delete_secret(SecretId=name, RecoveryWindowInDays=window)
+            self.assertEqual((answer["DeletionDate"].date() - datetime.now(timezone.utc).date()).days, window)
+        self.assertEqual(self.secrets.list_secrets()["SecretList"], [])
+        standin.let_pass(6)
+        listed = self.secrets.list_secrets(IncludePlannedDeletion=True)["SecretList"]
+        self.assertEqual([(s["Name"], "DeletedDate" in s) for s in listed], [("s/seven", True), ("s/thirty", True)])
+        standin.let_pass(1)
+        self.assertEqual([secret["name"] for secret in standin.secrets()], ["s/thirty"])
+        for window in (6, 31):
+            refused = {"SecretId": "s/thirty", "RecoveryWindowInDays": window}
+            self.secrets.restore_secret(SecretId="s/thirty")
+            self.assert_refused(400, "InvalidParameterException", self.secrets.delete_secret, **refused)
+
+    def test_findings_grow_older(self) -> None:
+        standin.seed(
+            findings=[
+                {
+                    **Findings.ASFF,
+                    "UpdatedAt": "2026-03-09T10:00:00.250000Z",
+                    "ProductFields": {"due": "2026-03-10T00:00:00Z", "limit": "90"},
+                    "Resources": [{}],
+                }
+            ]
+        )
+        standin.let_pass(9)
+        (finding,) = standin.findings()
+        self.assertEqual(finding["UpdatedAt"], "2026-02-28T10:00:00.250000Z")
+        self.assertEqual(finding["ProductFields"], {"due": "2026-03-01T00:00:00Z", "limit": "90"})
+
+    def test_ledgers_grow_older(self) -> None:
+        standin.seed(tables=[{"name": "ledger"}])
+        for item in (
+            {"id": {"S": f"user#{HOME}#alice"}, "changed_at": {"N": "864000000"}, "warned_days": {"N": "14"}},
+            {"id": {"S": "note#a#b#2026-03-09"}, "expires": {"N": "864000"}},
+        ):
+            self.client("dynamodb").put_item(TableName="ledger", Item=item)
+        standin.let_pass(9)
+        user, note = sorted(standin.ledger(), key=lambda item: item["id"], reverse=True)
+        self.assertEqual((user["changed_at"], user["warned_days"]), (86_400_000, 14))
+        self.assertEqual(note, {"id": "note#a#b#2026-02-28", "expires": 86_400})
+
+
 class Messages(StandinTest):
     def setUp(self) -> None:
         super().setUp()
@@ -1188,6 +1411,14 @@ class Accounts(StandinTest):
         self.assertEqual(
             (call["account_id"], call["principal"]), (self.OTHER, f"arn:aws:sts::{self.OTHER}:assumed-role/member/me")
         )
+
+    def test_an_accounts_own_credentials_may_say_whose_they_are(self) -> None:
+        standin.seed(account_id=self.OTHER, users=[{"name": "carol"}])
+        for access_key, principal in ((self.OTHER, None), (f"{self.OTHER}-audit", "audit")):
+            iam = standin.boto3("iam", access_key)
+            self.assertIn(self.OTHER, iam.get_user(UserName="carol")["User"]["Arn"])
+            call = standin.calls("GetUser")[-1]
+            self.assertEqual((call["account_id"], call["principal"]), (self.OTHER, principal))
 
     def test_a_role_that_does_not_exist_cannot_be_assumed(self) -> None:
         self.assert_refused(

@@ -28,6 +28,7 @@ _JSON_TYPES = {
     "sqs": "application/x-amz-json-1.0",
 }
 _REST_OPERATIONS = {
+    ("GET", "/members"): "ListMembers",
     ("PATCH", "/findings/batchupdate"): "BatchUpdateFindings",
     ("PATCH", "/findingsv2/batchupdatev2"): "BatchUpdateFindingsV2",
     ("POST", "/findings"): "GetFindings",

@@ -24,6 +24,7 @@ fn every_property_fails_where_it_should() {
         (IN_SIGHT, Defect::NeverSettled, r1(1, 1)),
         (IN_SIGHT, Defect::LeaseEndsEarly, different(1, 1)),
         (IN_SIGHT, Defect::LeaseNotKept, Bounds { reuse_rule: false, ..r1(1, 1) }),
+        (IN_SIGHT, Defect::ClaimImagined, Bounds::of(&[(forced("r1"), 1), (Wish::Tidy, 1)], 0, 0)),
         (CAN_MEET, Defect::NotGranted, Bounds { needs_grant: true, ..r1(0, 0) }),
         (TOLD_TRUE, Defect::NotPromoted, r1(0, 0)),
         (CHOICE_STAYS, Defect::ChoiceUnseen, r1(1, 1)),

@@ -46,7 +46,10 @@ pub(super) struct View {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Report {
     Old,
+    /// A password that was set before the last one of ours, or that one.
     Fresh,
+    /// A password that a person set after that.
+    Newer,
     Nothing,
 }
 
@@ -61,6 +64,24 @@ pub(super) struct Iam {
 }
 
 impl Iam {
+    /// What a report would say that is made now.
+    pub(super) fn report_now(&self) -> Report {
+        match self.password {
+            Password::Old => Report::Old,
+            Password::OfVersion(_) => Report::Fresh,
+            Password::OfPerson => Report::Newer,
+        }
+    }
+
+    /// One of our passwords is set. What the report knew is older now.
+    pub(super) fn set_ours(&mut self, id: u8) {
+        self.password = Password::OfVersion(id);
+        self.change(|view| view.is_demanded = true);
+        if self.report == Report::Newer {
+            self.report = Report::Fresh;
+        }
+    }
+
     pub(super) fn change(&mut self, change: impl FnOnce(&mut View)) {
         let before = self.view;
         change(&mut self.view);
@@ -454,7 +475,7 @@ impl State {
 
     pub(super) fn check_sight(&mut self) {
         let Some(id) = self.version_in_force() else { return };
-        if self.secret.as_ref().is_none_or(|secret| secret.version(id).is_none()) {
+        if self.secret.as_ref().is_none_or(|secret| secret.is_deleted || secret.version(id).is_none()) {
             self.breaks(Broken::LockedOut);
         }
     }

@@ -52,16 +52,13 @@ pub(super) enum Person {
     Denies,
     /// The user goes; [`Action::Recreate`] makes them anew.
     Deletes,
-    /// An audit schedules the secret for deletion, as the user has chosen. It has
-    /// to have the lease for that, so nothing is under way.
-    Tidies,
     /// A stranger makes a secret of the user's name.
     Plants,
     /// A new credential report comes.
     Reports,
 }
 
-pub(super) const EVERYONE: [Person; 10] = [
+pub(super) const EVERYONE: [Person; 9] = [
     Person::Sets,
     Person::SetsWithDemand,
     Person::Tightens,
@@ -69,7 +66,6 @@ pub(super) const EVERYONE: [Person; 10] = [
     Person::Revokes,
     Person::Denies,
     Person::Deletes,
-    Person::Tidies,
     Person::Plants,
     Person::Reports,
 ];
@@ -115,6 +111,8 @@ pub(super) enum Defect {
     NeverSettled,
     /// The ledger takes every secret for its own.
     EverySecretOurs,
+    /// Whoever tidies takes every password for one that was replaced.
+    ClaimImagined,
     /// Every grace period is over at once.
     GraceTooShort,
     /// The ledger forgets grace periods.
@@ -146,6 +144,7 @@ impl fmt::Display for Bounds {
             Wish::Stale => format!("stale x {deliveries}"),
             Wish::Forced(request) => format!("{request} x {deliveries}"),
             Wish::Finish => format!("sweep x {deliveries}"),
+            Wish::Tidy => format!("tidy x {deliveries}"),
         });
         let Self { faults, people, start, .. } = self;
         write!(f, "{}; {faults} faults, {people} people; {start:?}", runs.collect::<Vec<_>>().join(", "))?;
@@ -186,7 +185,7 @@ impl Bounds {
 
     fn bit(&self, place: usize) -> Wishes {
         // The last sweep wishes nothing, like every other one.
-        let is_wish = self.runs.get(place).is_some_and(|(wish, _)| *wish != Wish::Finish);
+        let is_wish = self.runs.get(place).is_some_and(|(wish, _)| !matches!(wish, Wish::Finish | Wish::Tidy));
         if is_wish { 1 << self.wish(place) } else { 0 }
     }
 
@@ -329,7 +328,7 @@ impl Bounds {
                             || *reason == SkipReason::PasswordFresh
                     }
                     Wish::Stale => state.iam.view.has_password && state.iam.password == Password::Old,
-                    Wish::Finish => false,
+                    Wish::Finish | Wish::Tidy => false,
                 };
                 if is_dropped {
                     state.breaks(Broken::WishDropped);
@@ -430,17 +429,23 @@ impl Bounds {
         if self.is(Defect::ChoiceUnseen) {
             view.is_demanded = true;
         }
+        let is_imagined = self.is(Defect::ClaimImagined) && self.wish_at(place) == Wish::Tidy;
+        if is_imagined {
+            view.is_demanded = false;
+        }
         let is_served = match self.wish_at(place) {
             Wish::Forced(request) => state.ledger.served.contains(&request) || self.is(Defect::EverythingServed),
-            Wish::Stale | Wish::Finish => false,
+            Wish::Stale | Wish::Finish | Wish::Tidy => false,
         };
         let user = ConsoleUser {
             is_exempt: view.is_exempt,
             is_demanded: view.is_demanded,
             change_password: view.change_password,
             changed: match state.iam.report {
+                _ if is_imagined => Some(NOW + time::Duration::MINUTE),
                 Report::Old => Some(LONG_AGO),
                 Report::Fresh => Some(NOW),
+                Report::Newer => Some(NOW + time::Duration::MINUTE),
                 Report::Nothing => None,
             },
             limit_days: LIMIT_DAYS,
@@ -509,8 +514,7 @@ impl Bounds {
         if !work.saw_permission && !work.saw_demand {
             state.breaks(Broken::ImpossibleDemand);
         }
-        state.iam.password = Password::OfVersion(id);
-        state.iam.change(|view| view.is_demanded = true);
+        state.iam.set_ours(id);
         for version in state.secret.iter_mut().flat_map(|secret| &mut secret.versions) {
             version.was_used |= version.id == id;
         }
@@ -640,6 +644,7 @@ impl Bounds {
             return failed();
         }
         match call {
+            Call::Retire => secret.is_deleted = true,
             Call::Tag => secret.is_tagged = true,
             Call::KeepInSight(id) => {
                 if !self.is(Defect::NothingKeptInSight) {
@@ -762,8 +767,7 @@ impl Bounds {
                 if state.record.choice.is_some_and(|before| before & wish != 0) && !is_under_lease {
                     state.breaks(Broken::ChoiceReplaced);
                 }
-                state.iam.password = Password::OfVersion(sent.id);
-                state.iam.change(|view| view.is_demanded = true);
+                state.iam.set_ours(sent.id);
                 for version in state.secret.iter_mut().flat_map(|secret| &mut secret.versions) {
                     version.was_used |= version.id == sent.id;
                 }
@@ -790,16 +794,8 @@ impl Bounds {
             Person::Exempts => !is_exempt,
             Person::Revokes => change_password == ChangePassword::Allowed,
             Person::Denies => change_password != ChangePassword::Impossible,
-            Person::Tidies => {
-                state.iam.password == Password::OfPerson
-                    && !state.ledger.is_open
-                    && state.secret.as_ref().is_some_and(|secret| secret.is_ours && !secret.is_deleted)
-            }
             Person::Plants => state.secret.is_none(),
-            Person::Reports => {
-                state.iam.report == Report::Nothing
-                    || (state.iam.report == Report::Old && state.iam.password != Password::Old)
-            }
+            Person::Reports => state.iam.report != state.iam.report_now(),
         }
     }
 
@@ -812,11 +808,9 @@ impl Bounds {
             Person::Revokes => state.iam.change(|view| view.change_password = ChangePassword::AfterGrant),
             Person::Denies => state.iam.change(|view| view.change_password = ChangePassword::Impossible),
             Person::Deletes => state.delete_user(),
-            Person::Tidies => state.secret.iter_mut().for_each(|secret| secret.is_deleted = true),
             Person::Plants => state.secret = Some(strangers_secret()),
             Person::Reports => {
-                let is_old = state.iam.password == Password::Old;
-                state.iam.report = if is_old { Report::Old } else { Report::Fresh };
+                state.iam.report = state.iam.report_now();
             }
         }
     }
@@ -1020,9 +1014,7 @@ impl Model for Bounds {
                 state.now = DUE;
                 state.ledger.lease = Lease::Free;
                 state.iam.older = None;
-                if state.iam.password != Password::Old {
-                    state.iam.report = Report::Fresh;
-                }
+                state.iam.report = state.iam.report_now();
             }
             Action::Person(person) => {
                 state.people -= 1;
@@ -1036,7 +1028,7 @@ impl Model for Bounds {
                 });
                 let before = state.iam.older;
                 state.set_by_person(demand);
-                (state.iam.older, state.iam.report) = (before, Report::Fresh);
+                (state.iam.older, state.iam.report) = (before, Report::Newer);
                 for version in state.secret.iter_mut().flat_map(|secret| &mut secret.versions) {
                     version.was_used = false;
                 }

@@ -68,6 +68,7 @@ pub(crate) struct User {
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) login: Option<Login>,
     pub(crate) attached: BTreeSet<String>,
+    pub(crate) has_mfa: bool,
     /// How a simulation of `iam:ChangePassword` ends without attached policies.
     pub(crate) simulated: &'static str,
 }
@@ -156,6 +157,15 @@ pub(crate) struct State {
     pub(crate) request_id: String,
     pub(crate) messages: Vec<Value>,
     pub(crate) updates: Vec<Value>,
+    /// What Security Hub has, by id; none if it is off.
+    pub(crate) findings: Option<BTreeMap<String, Value>>,
+    /// What Security Hub has sent to EventBridge.
+    pub(crate) events: Vec<Value>,
+    /// By address: ARN and filter policy.
+    pub(crate) subscriptions: BTreeMap<String, (String, String)>,
+    pub(crate) most_subscriptions: usize,
+    /// The accounts whose findings are gathered here.
+    pub(crate) members: Vec<String>,
     /// The bodies on the work queue.
     pub(crate) queue: Vec<String>,
     /// The receipts of messages that are to be delivered again, and in how many seconds.
@@ -237,6 +247,11 @@ impl World {
             request_id: "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned(),
             messages: Vec::new(),
             updates: Vec::new(),
+            findings: Some(BTreeMap::new()),
+            events: Vec::new(),
+            subscriptions: BTreeMap::new(),
+            most_subscriptions: 200,
+            members: Vec::new(),
             queue: Vec::new(),
             visibility: Vec::new(),
             queue_refuses: 0,
@@ -291,6 +306,7 @@ impl World {
                 tags: BTreeMap::new(),
                 login: Some(login),
                 attached: BTreeSet::new(),
+                has_mfa: false,
                 simulated: "implicitDeny",
             },
         );
@@ -311,7 +327,16 @@ impl World {
         }
         let milliseconds = i128::try_from(time.as_millis()).unwrap();
         for item in state.ledger.items.values_mut() {
-            for attribute in ["lease_until", "reserved_at", "changed_at", "demanded_at", "due_at", "claimed_until"] {
+            for attribute in [
+                "lease_until",
+                "reserved_at",
+                "changed_at",
+                "demanded_at",
+                "due_at",
+                "claimed_until",
+                "warned_of",
+                "reminded_of",
+            ] {
                 if let Some(at) = item.get_mut(attribute) {
                     let earlier = at["N"].as_str().unwrap().parse::<i128>().unwrap() - milliseconds;
                     *at = json!({"N": earlier.to_string()});
@@ -325,6 +350,15 @@ impl World {
             let format = time::macros::format_description!("[year]-[month]-[day]");
             let earlier = time::Date::parse(day, format).unwrap() - time::Duration::days(days);
             state.ledger.items.insert(format!("{message}#{earlier}"), item);
+        }
+        for finding in state.findings.iter_mut().flat_map(BTreeMap::values_mut) {
+            let due = "/ProductFields/iam-password-remediator~1due";
+            for path in ["/CreatedAt", "/UpdatedAt", due] {
+                if let Some(at) = finding.pointer_mut(path) {
+                    let earlier = OffsetDateTime::parse(at.as_str().unwrap(), &Rfc3339).unwrap() - time;
+                    *at = json!(earlier.format(&Rfc3339).unwrap());
+                }
+            }
         }
         let expired = state.report.as_mut().is_some_and(|(_, at)| {
             *at -= time;
@@ -414,7 +448,7 @@ impl World {
         }
     }
 
-    fn next_random(&self) -> u64 {
+    pub(crate) fn next_random(&self) -> u64 {
         let mut state = self.state();
         state.seed = state.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         state.seed >> 33
@@ -551,11 +585,24 @@ impl Call {
             let json = serde_json::from_str(&body).unwrap();
             return Self { operation, protocol: Protocol::Json, query: BTreeMap::new(), json, body };
         }
-        if request.uri().contains("/findings") {
-            let v2 = request.uri().contains("findingsv2");
-            let operation = if v2 { "BatchUpdateFindingsV2" } else { "BatchUpdateFindings" }.to_owned();
-            let json = serde_json::from_str(&body).unwrap();
-            return Self { operation, protocol: Protocol::Json, query: BTreeMap::new(), json, body };
+        let path = request.uri().split(".invalid").last().unwrap().split('?').next().unwrap();
+        let rest = match (request.method(), path) {
+            ("PATCH", "/findings/batchupdate") => Some("BatchUpdateFindings"),
+            ("PATCH", "/findingsv2/batchupdatev2") => Some("BatchUpdateFindingsV2"),
+            ("POST", "/findings/import") => Some("BatchImportFindings"),
+            ("POST", "/findings") => Some("GetFindings"),
+            ("GET", "/members") => Some("ListMembers"),
+            _ => None,
+        };
+        if let Some(operation) = rest {
+            let json = serde_json::from_str(&body).unwrap_or_default();
+            return Self {
+                operation: operation.to_owned(),
+                protocol: Protocol::Json,
+                query: BTreeMap::new(),
+                json,
+                body,
+            };
         }
         let query: BTreeMap<String, String> = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
         let operation = query["Action"].clone();
@@ -634,6 +681,9 @@ impl State {
     fn check(&mut self, after: &str) {
         for (name, user) in &self.users {
             let Some(login) = &user.login else { continue };
+            if login.known_to_user.contains(&login.password) {
+                continue;
+            }
             let stands = self.secrets.get(&secret_name(name)).is_some_and(|secret| {
                 !secret.deleted
                     && secret.versions.values().any(|version| {
@@ -642,7 +692,7 @@ impl State {
                                 == login.password.as_str()
                     })
             });
-            if !stands && !login.known_to_user.contains(&login.password) {
+            if !stands {
                 self.violations.push(format!("{name} is locked out after {after}"));
             }
         }
@@ -683,8 +733,22 @@ impl State {
                 self.messages.push(json!(call.query));
                 Ok(Answer::Xml("<MessageId>m-1</MessageId>".to_owned()))
             }
+            "BatchImportFindings" => self.import_findings(&call.json),
+            "GetFindings" => self.get_findings(&call.json),
+            "ListMembers" => {
+                let member = |id: &String| json!({"AccountId": id, "MemberStatus": "Enabled"});
+                Ok(Answer::Json(json!({"Members": self.members.iter().map(member).collect::<Vec<_>>()})))
+            }
+            "Subscribe" => self.subscribe(call),
+            "Unsubscribe" => {
+                let arn = call.text("SubscriptionArn");
+                self.subscriptions.retain(|_, (known, _)| *known != arn);
+                Ok(Answer::Xml(String::new()))
+            }
+            "DeleteSecret" => self.delete_secret(call),
             "BatchUpdateFindings" | "BatchUpdateFindingsV2" => {
                 self.updates.push(call.json.clone());
+                self.update_finding(&call.json);
                 Ok(Answer::Json(json!({"ProcessedFindings": [], "UnprocessedFindings": []})))
             }
             other => panic!("the program called {other}, which nobody expected"),
@@ -886,15 +950,20 @@ impl State {
         if self.report.is_some() {
             return Answer::Xml("<State>COMPLETE</State>".to_owned());
         }
-        let mut report = "user,arn,user_creation_time,password_enabled,password_last_changed\n".to_owned();
+        let mut report =
+            "user,arn,user_creation_time,password_enabled,password_last_used,password_last_changed,mfa_active\n"
+                .to_owned();
         report += &format!(
-            "<root_account>,arn:aws:iam::{ACCOUNT}:root,2020-01-01T00:00:00+00:00,not_supported,not_supported\n"
+            "<root_account>,arn:aws:iam::{ACCOUNT}:root,2020-01-01T00:00:00+00:00,not_supported,no_information,not_supported,true\n"
         );
         for (name, user) in &self.users {
             let arn = arn_of(name, user);
             let (enabled, changed) =
                 user.login.as_ref().map_or((false, "N/A".to_owned()), |login| (true, date(login.changed)));
-            report += &format!("\"{name}\",\"{arn}\",2020-01-01T00:00:00+00:00,{enabled},{changed}\n");
+            report += &format!(
+                "\"{name}\",\"{arn}\",2020-01-01T00:00:00+00:00,{enabled},no_information,{changed},{}\n",
+                user.has_mfa
+            );
         }
         self.report = Some((report, OffsetDateTime::now_utc()));
         Answer::Xml("<State>STARTED</State>".to_owned())
@@ -997,9 +1066,109 @@ impl State {
     fn list_secrets(&self) -> Answer {
         let list = self.secrets.iter().map(|(name, secret)| {
             let tags = secret.tags.iter().map(|(key, value)| json!({"Key": key, "Value": value}));
-            json!({"Name": name, "ARN": secret_arn(name), "Tags": tags.collect::<Vec<_>>()})
+            let labelled = secret.versions.iter().filter(|(_, version)| !version.labels.is_empty());
+            let stages: BTreeMap<_, _> = labelled.map(|(id, version)| (id, &version.labels)).collect();
+            let mut listed = json!({
+                "Name": name,
+                "ARN": secret_arn(name),
+                "Tags": tags.collect::<Vec<_>>(),
+                "SecretVersionsToStages": stages,
+            });
+            if secret.deleted {
+                listed["DeletedDate"] = json!(OffsetDateTime::now_utc().unix_timestamp());
+            }
+            listed
         });
         Answer::Json(json!({"SecretList": list.collect::<Vec<_>>()}))
+    }
+
+    /// An address once for a topic; another filter policy is refused.
+    fn subscribe(&mut self, call: &Call) -> Result<Answer, Refusal> {
+        let entries: BTreeMap<String, String> = (1..=2)
+            .map(|place| (format!("Attributes.entry.{place}.key"), format!("Attributes.entry.{place}.value")))
+            .map(|(key, value)| (call.text(&key), call.text(&value)))
+            .collect();
+        let (address, policy) = (call.text("Endpoint"), entries["FilterPolicy"].clone());
+        let arn = format!("{TOPIC}:{}", self.subscriptions.len() + self.calls.len());
+        if self.subscriptions.len() >= self.most_subscriptions && !self.subscriptions.contains_key(&address) {
+            return Err((403, "FilterPolicyLimitExceeded"));
+        }
+        let (arn, known) = self.subscriptions.entry(address).or_insert((arn, policy.clone())).clone();
+        if known != policy {
+            return Err((400, "InvalidParameter"));
+        }
+        Ok(Answer::Xml(format!("<SubscriptionArn>{arn}</SubscriptionArn>")))
+    }
+
+    /// Only a secret that can be restored for a week at least is deleted.
+    fn delete_secret(&mut self, call: &Call) -> Result<Answer, Refusal> {
+        let days = call.json["RecoveryWindowInDays"].as_i64().unwrap_or(30);
+        assert!((7..=30).contains(&days) && call.json["ForceDeleteWithoutRecovery"] != true);
+        self.secret(call)?.deleted = true;
+        Ok(Answer::Json(json!({})))
+    }
+
+    /// A finding keeps its workflow, but for one that fails or comes back after it
+    /// had passed or was archived.
+    fn import_findings(&mut self, json: &Value) -> Result<Answer, Refusal> {
+        let hub = self.findings.as_mut().ok_or((401, "InvalidAccessException"))?;
+        let imported = json["Findings"].as_array().unwrap();
+        assert!(imported.len() <= 100, "BatchImportFindings takes 100 findings");
+        for finding in imported {
+            assert_eq!(
+                finding["ProductArn"],
+                format!("arn:aws:securityhub:{REGION}:{ACCOUNT}:product/{ACCOUNT}/default")
+            );
+            let id = finding["Id"].as_str().unwrap().to_owned();
+            let mut finding = finding.clone();
+            let known = hub.get(&id);
+            let status = |finding: &Value| finding["Compliance"]["Status"].as_str().unwrap().to_owned();
+            let workflow = match known {
+                None => json!("NEW"),
+                Some(known) => {
+                    let is_back = known["RecordState"] == "ARCHIVED" && finding["RecordState"] == "ACTIVE";
+                    let fails = status(known) == "PASSED" && status(&finding) != "PASSED";
+                    let was = &known["Workflow"]["Status"];
+                    if (is_back || fails) && was != "SUPPRESSED" { json!("NEW") } else { was.clone() }
+                }
+            };
+            finding["Workflow"] = json!({"Status": workflow});
+            finding["FindingProviderFields"] = json!({"Severity": finding["Severity"]});
+            if let Some(note) = known.and_then(|known| known.get("Note")) {
+                finding["Note"] = note.clone();
+            }
+            self.events.push(imported_event(&finding));
+            hub.insert(id, finding);
+        }
+        Ok(Answer::Json(json!({"SuccessCount": imported.len(), "FailedCount": 0, "FailedFindings": []})))
+    }
+
+    fn get_findings(&self, json: &Value) -> Result<Answer, Refusal> {
+        let hub = self.findings.as_ref().ok_or((401, "InvalidAccessException"))?;
+        let wanted = |finding: &&Value| {
+            ["GeneratorId", "AwsAccountId", "RecordState"]
+                .iter()
+                .all(|name| json["Filters"][name][0]["Value"] == finding[name])
+        };
+        let found: Vec<&Value> = hub.values().filter(wanted).collect();
+        let most = usize::try_from(json["MaxResults"].as_u64().unwrap()).unwrap();
+        let from = json["NextToken"].as_str().map_or(0, |token| token.parse().unwrap());
+        let page: Vec<&&Value> = found.iter().skip(from).take(most).collect();
+        let next = (from + most < found.len()).then(|| (from + most).to_string());
+        Ok(Answer::Json(json!({"Findings": page, "NextToken": next})))
+    }
+
+    fn update_finding(&mut self, json: &Value) {
+        for identifier in json["FindingIdentifiers"].as_array().into_iter().flatten() {
+            let id = identifier["Id"].as_str().unwrap_or_default();
+            let Some(finding) = self.findings.as_mut().and_then(|hub| hub.get_mut(id)) else { continue };
+            if json.get("Workflow").is_some() {
+                finding["Workflow"] = json["Workflow"].clone();
+            }
+            finding["Note"] = json["Note"].clone();
+            let event = imported_event(finding);
+            self.events.push(event);
+        }
     }
 
     fn restore_secret(&mut self, call: &Call) -> Result<Answer, Refusal> {
@@ -1014,6 +1183,19 @@ impl State {
         secret.tags.extend(tags);
         Ok(Answer::Json(json!({})))
     }
+}
+
+/// What EventBridge gets of a finding that was imported or updated.
+fn imported_event(finding: &Value) -> Value {
+    json!({
+        "version": "0",
+        "id": format!("event-of-{}", finding["Id"].as_str().unwrap()),
+        "detail-type": "Security Hub Findings - Imported",
+        "source": "aws.securityhub",
+        "account": ACCOUNT,
+        "region": REGION,
+        "detail": {"findings": [finding]},
+    })
 }
 
 fn user_xml(name: &str, user: &User) -> String {
