@@ -10,13 +10,13 @@ use std::sync::Arc;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
-use time::format_description::well_known::Rfc3339;
-use time::{OffsetDateTime, UtcOffset};
+use time::OffsetDateTime;
 
 use crate::account::password_policy::{Change, EffectivePolicy, Withheld};
 use crate::account::undo;
 use crate::audit::{State, StoredSecret};
 use crate::aws::{CallError, NotSent, OutOfReach, Recorded};
+use crate::dates::rfc3339;
 use crate::event::{IgnoredReason, UserRef};
 use crate::identity::{AccountId, UserName};
 use crate::reset::Failure;
@@ -490,7 +490,6 @@ impl Serialize for AccountAnswer {
 
 impl Serialize for AuditedUser {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let date = |at: Option<OffsetDateTime>| at.and_then(|at| at.to_offset(UtcOffset::UTC).format(&Rfc3339).ok());
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("user_name", &self.user_name)?;
         map.serialize_entry("state", self.state.as_str())?;
@@ -500,7 +499,7 @@ impl Serialize for AuditedUser {
         map.serialize_entry("max_password_age_days", &self.max_password_age_days)?;
         let dates = [("password_last_changed", self.changed), ("due", self.due), ("last_sign_in", self.last_sign_in)];
         for (name, at) in dates {
-            if let Some(at) = date(at) {
+            if let Some(at) = at.and_then(rfc3339) {
                 map.serialize_entry(name, &at)?;
             }
         }
@@ -513,7 +512,7 @@ impl Serialize for AuditedUser {
         }
         if let Some(StoredSecret { arn, is_claimed, stored_at }) = &self.secret {
             let mut secret = json!({ "arn": arn.as_str(), "claimed": is_claimed });
-            if let Some(at) = date(*stored_at) {
+            if let Some(at) = stored_at.and_then(rfc3339) {
                 secret["stored_at"] = json!(at);
             }
             map.serialize_entry("secret", &secret)?;

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use crate::account::credential_report::Age;
 use crate::account::password_policy::EffectivePolicy;
-use crate::aws::ChangePasswordAccess;
+use crate::aws::{AllTags, ChangePasswordAccess};
 use crate::config::{ChangePasswordGrant, Config};
 use crate::identity::UserName;
 use crate::reset::{ChangePassword, ConsoleUser, Look, Standing};
@@ -75,6 +75,12 @@ pub(crate) fn limit(asked: Option<u16>, policy: &EffectivePolicy, config: &Confi
 pub(crate) fn is_exempt_by_name(name: &UserName, path: &str, config: &Config) -> bool {
     let name = name.as_str();
     [name, path, &format!("{path}{name}")].into_iter().any(|name| config.exempt_users.matches(name))
+}
+
+/// Whether `EXEMPT_TAG` is among the tags of the user with this key.
+#[must_use]
+pub(crate) fn is_exempt_by_tag(key: &str, tags: &AllTags, config: &Config) -> bool {
+    tags.get(key).is_some_and(|tags| config.exempt_tag.is_one_of(tags))
 }
 
 /// Whether the user could choose a new password when one is demanded.

@@ -7,17 +7,14 @@
 
 use std::collections::BTreeMap;
 
-use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime, UtcOffset};
 
 use crate::account::credential_report::{Age, Row};
-use crate::event::Workflow;
+use crate::dates::rfc3339;
+use crate::event::{OWN_GENERATOR, Workflow};
 use crate::identity::{AccountId, UserName};
 use crate::ledger::{Entry, Told};
 use crate::secret::SecretArn;
-
-/// The generator of the function's own findings.
-pub(crate) const GENERATOR: &str = "iam-password-remediator/password-age";
 
 /// How long a finding may stand without being brought up to date: Security Hub
 /// drops it after 90 days.
@@ -30,7 +27,7 @@ const PATIENCE: Duration = Duration::hours(20);
 /// The id of the finding about a user. IAM tells names apart without regard to
 /// case.
 pub(crate) fn finding_id(account_id: &AccountId, user: &UserName) -> String {
-    format!("{GENERATOR}/{account_id}/{}", user.key())
+    format!("{OWN_GENERATOR}/{account_id}/{}", user.key())
 }
 
 /// One of the function's own findings, as Security Hub has it.
@@ -197,7 +194,7 @@ pub(crate) fn stand(user: &Facts<'_>, rules: &Rules<'_>) -> Standing {
     let is_too_old = changed.is_none_or(|at| Age::between(at, rules.now).older_than(rules.limit_days));
     let expires = changed.and_then(|at| at.checked_add(limit));
     let warned_from = rules.warn_days.first().copied().map(|days| Duration::days(days.into()));
-    let grace = entry.grace.filter(|grace| reported.is_none_or(|reported| reported <= grace.demanded_at));
+    let grace = entry.grace_of(reported);
     let exemption = match user.raised {
         Some(raised) if raised.workflow == Workflow::Suppressed => Some(Exemption::Suppressed),
         // What was begun has to come to its end.
@@ -341,7 +338,6 @@ fn statement(user: &Facts<'_>, standing: &Standing, status: Status, rules: &Rule
         Status::Failed => format!("The console password of IAM user {name} is too old"),
         Status::Passed => format!("The console password of IAM user {name} was changed"),
     };
-    let date = |at: OffsetDateTime| at.to_offset(UtcOffset::UTC).format(&Rfc3339).unwrap_or_default();
     let day = |at: OffsetDateTime| at.to_offset(UtcOffset::UTC).date().to_string();
     let mut description = format!(
         "The password was set on {}. In this account it may be at most {limit} days old.",
@@ -360,8 +356,8 @@ fn statement(user: &Facts<'_>, standing: &Standing, status: Status, rules: &Rule
     }
     let mut fields = BTreeMap::from([(STATE, standing.state.as_str().to_owned()), (LIMIT, limit.to_string())]);
     fields.extend(age.map(|days| (AGE, days.to_string())));
-    fields.extend(standing.due.map(|due| (DUE, date(due))));
-    fields.extend(user.row.last_sign_in.map(|at| (SIGN_IN, date(at))));
+    fields.extend(standing.due.and_then(rfc3339).map(|due| (DUE, due)));
+    fields.extend(user.row.last_sign_in.and_then(rfc3339).map(|at| (SIGN_IN, at)));
     let severity = if status == Status::Passed { "INFORMATIONAL" } else { standing.severity.as_str() };
     let created_at = user.raised.and_then(|raised| raised.created_at);
     Statement { status, is_archived: false, severity, title, description, fields, created_at }

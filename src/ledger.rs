@@ -264,6 +264,13 @@ impl Entry {
         self.changed_at.is_some_and(|ours| reported.is_none_or(|reported| reported <= ours))
     }
 
+    /// Whether somebody has set a password since the ledger's last word, going by
+    /// the date in the report.
+    #[must_use]
+    pub fn is_overtaken_by(&self, reported: Option<OffsetDateTime>) -> bool {
+        self.changed_at.zip(reported).is_some_and(|(ours, reported)| ours < reported)
+    }
+
     /// The grace period of the password that was set when the report says. One
     /// that was set since it began is a new password.
     #[must_use]

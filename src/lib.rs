@@ -25,6 +25,7 @@ mod assessment;
 mod audit;
 pub mod aws;
 pub mod config;
+mod dates;
 mod event;
 #[cfg(test)]
 mod fuzz;

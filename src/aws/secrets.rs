@@ -1,7 +1,7 @@
 //! Secrets Manager: where passwords are kept.
 #![expect(clippy::missing_errors_doc, reason = "each method fails as the call does that it is named after")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, Tag};
@@ -37,14 +37,10 @@ pub enum Stored {
 /// A secret that claims by its tags to be of this function's making.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedSecret {
-    /// Its ARN.
-    pub arn: SecretArn,
     /// The user that its tags name; none if they name none.
     pub user: Option<UserName>,
-    /// Whether it is scheduled for deletion.
-    pub is_deleted: bool,
-    /// Its versions that have a label.
-    pub labelled: Vec<VersionId>,
+    /// How it stands, as far as the list is up to date.
+    pub state: SecretState,
 }
 
 /// How reading a version back ended.
@@ -83,16 +79,8 @@ impl Secrets {
             }
         };
         let arn = secret_arn(OPERATION, answer.arn())?;
-        let tag = |tag: &Tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()));
-        let versions = answer.version_ids_to_stages().into_iter().flatten();
-        Ok(Some(SecretState {
-            arn,
-            deleted: answer.deleted_date().is_some(),
-            tags: answer.tags().iter().filter_map(tag).collect(),
-            versions: versions
-                .map(|(id, labels)| (VersionId::from_stored(id), labels.iter().cloned().collect()))
-                .collect(),
-        }))
+        let is_deleted = answer.deleted_date().is_some();
+        Ok(Some(state(arn, is_deleted, answer.tags(), answer.version_ids_to_stages())))
     }
 
     /// Creates a secret whose first version, `marker`, holds this document.
@@ -229,12 +217,9 @@ impl Secrets {
                     tag("managed-by") == Some(NAME) && listed.name().is_some_and(|name| name.starts_with(prefix));
                 if is_ours {
                     let user = tag("iam-user").and_then(secret::user_in_tag);
-                    let is_deleted = listed.deleted_date().is_some();
-                    let versions = listed.secret_versions_to_stages().into_iter().flatten();
-                    let labelled = versions.filter(|(_, labels)| !labels.is_empty());
-                    let labelled = labelled.map(|(id, _)| VersionId::from_stored(id)).collect();
-                    let arn = secret_arn(OPERATION, listed.arn())?;
-                    secrets.push(ListedSecret { arn, user, is_deleted, labelled });
+                    let (arn, is_deleted) = (secret_arn(OPERATION, listed.arn())?, listed.deleted_date().is_some());
+                    let state = state(arn, is_deleted, listed.tags(), listed.secret_versions_to_stages());
+                    secrets.push(ListedSecret { user, state });
                 }
             }
         }
@@ -265,6 +250,24 @@ impl Secrets {
                 if conflict { Ok(LabelMoved::Conflict) } else { Err(error) }
             }
         }
+    }
+}
+
+/// How a secret stands, out of what AWS says when it describes or lists it.
+fn state(
+    arn: SecretArn,
+    is_deleted: bool,
+    tags: &[Tag],
+    versions: Option<&HashMap<String, Vec<String>>>,
+) -> SecretState {
+    let tag = |tag: &Tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()));
+    let version =
+        |(id, labels): (&String, &Vec<String>)| (VersionId::from_stored(id), labels.iter().cloned().collect());
+    SecretState {
+        arn,
+        deleted: is_deleted,
+        tags: tags.iter().filter_map(tag).collect(),
+        versions: versions.into_iter().flatten().map(version).collect(),
     }
 }
 

@@ -7,13 +7,14 @@ use aws_sdk_securityhub::types::{
     ComplianceStatus, NoteUpdate, OcsfFindingIdentifier, Recommendation, RecordState, Remediation, Resource,
     ResourceDetails, Severity, SeverityLabel, StringFilter, StringFilterComparison, WorkflowStatus, WorkflowUpdate,
 };
+use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use time::{OffsetDateTime, UtcOffset};
 
 use super::error::{CallError, Input};
 use crate::NAME;
-use crate::audit::{self, Raised, Statement, Status};
-use crate::event::{FindingRef, OcsfStatus, Workflow};
+use crate::audit::{Raised, Statement, Status};
+use crate::dates::rfc3339;
+use crate::event::{FindingRef, OWN_GENERATOR, OcsfStatus, Workflow};
 use crate::identity::{AccountId, Home, UserName};
 
 /// The longest note that Security Hub keeps, in characters.
@@ -114,7 +115,7 @@ impl SecurityHub {
         const OPERATION: &str = "securityhub:GetFindings";
         let is = |value: &str| StringFilter::builder().value(value).comparison(StringFilterComparison::Equals).build();
         let filters = AwsSecurityFindingFilters::builder()
-            .generator_id(is(audit::GENERATOR))
+            .generator_id(is(OWN_GENERATOR))
             .aws_account_id(is(account_id.as_str()))
             .record_state(is("ACTIVE"))
             .build();
@@ -247,8 +248,7 @@ fn own_product(home: &Home, account_id: &AccountId) -> String {
 }
 
 fn finding(home: &Home, account_id: &AccountId, subject: &Subject, statement: &Statement) -> AwsSecurityFinding {
-    let date = |at: OffsetDateTime| at.to_offset(UtcOffset::UTC).format(&Rfc3339).unwrap_or_default();
-    let now = date(OffsetDateTime::now_utc());
+    let now = rfc3339(OffsetDateTime::now_utc()).unwrap_or_default();
     let details = AwsIamUserDetails::builder().user_name(subject.user.as_str()).path(&subject.path).build();
     let resource = Resource::builder()
         .r#type("AwsIamUser")
@@ -264,10 +264,10 @@ fn finding(home: &Home, account_id: &AccountId, subject: &Subject, statement: &S
         .schema_version("2018-10-08")
         .id(&subject.finding_id)
         .product_arn(own_product(home, account_id))
-        .generator_id(audit::GENERATOR)
+        .generator_id(OWN_GENERATOR)
         .aws_account_id(account_id.as_str())
         .types("Software and Configuration Checks/AWS Security Best Practices")
-        .created_at(statement.created_at.map_or_else(|| now.clone(), date))
+        .created_at(statement.created_at.and_then(rfc3339).unwrap_or_else(|| now.clone()))
         .updated_at(&now)
         .severity(Severity::builder().label(SeverityLabel::from(statement.severity)).build())
         .title(&statement.title)

@@ -47,7 +47,7 @@ use crate::identity::{AccountId, Home};
 pub(crate) use envelope::Receipt;
 pub(crate) use finding::{Ask, Finding, FindingRef, IgnoredReason, OcsfStatus, Screened, UserRef, Workflow};
 pub(crate) use job::Job;
-pub(crate) use screening::Rules;
+pub(crate) use screening::{OWN_GENERATOR, Rules};
 
 use envelope::{DetailType, Envelope};
 use screening::Occasion;

@@ -21,7 +21,7 @@ use super::resource::{self, Resource, Untyped};
 use super::wire::Misshapen;
 
 /// The `GeneratorId` of this function's own findings.
-pub(super) const OWN_GENERATOR: &str = "iam-password-remediator/password-age";
+pub(crate) const OWN_GENERATOR: &str = "iam-password-remediator/password-age";
 
 /// What an operator decides about findings.
 #[derive(Debug, Clone)]

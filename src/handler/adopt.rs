@@ -23,7 +23,7 @@ impl App {
         let listed = account.secrets.list(&format!("{}/{}/", self.config.secret_prefix, account.id)).await?;
         let answers = stream::iter(listed).map(async |secret| {
             let outcome = self.adopt(&account, &secret, is_dry_run).await.unwrap_or_else(SecretOutcome::Failed);
-            let answer = SecretAnswer { account_id: account.id.clone(), secret_arn: secret.arn, outcome };
+            let answer = SecretAnswer { account_id: account.id.clone(), secret_arn: secret.state.arn, outcome };
             tracing::info!(account_id = %account.id, secret_arn = %answer.secret_arn, decision = answer.status(), "adopt");
             answer
         });
@@ -39,7 +39,7 @@ impl App {
         let Some(user) = &listed.user else { return Ok(SecretOutcome::Mismatched) };
         let name = SecretName::new(&self.config.secret_prefix, &account.id, user);
         // The list may be older than the secret, and the name is what counts.
-        let secret = account.secrets.describe(&name).await?.filter(|secret| secret.arn == listed.arn);
+        let secret = account.secrets.describe(&name).await?.filter(|secret| secret.arn == listed.state.arn);
         let Some(secret) = secret else { return Ok(SecretOutcome::Mismatched) };
         let key = UserKey::new(&account.id, user);
         let mut entries = self.aws.ledger().entries(std::slice::from_ref(&key)).await?;

@@ -3,7 +3,7 @@
 //!
 //! An audit changes no password. Its findings lead to that.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt};
@@ -11,15 +11,16 @@ use time::OffsetDateTime;
 
 use super::{App, CONCURRENCY, Invocation};
 use crate::account::credential_report::{Age, Row};
-use crate::answer::{AccountAnswer, AuditTotals, AuditedUser, Problem};
-use crate::assessment::{is_exempt_by_name, limit};
+use crate::answer::{AccountAnswer, AuditTotals, AuditedUser, Held, Problem};
+use crate::assessment::{is_exempt_by_name, is_exempt_by_tag, limit};
 use crate::audit::{self, Change, Exemption, Facts, Raised, Rules, Standing, State, Status, StoredSecret};
-use crate::aws::{Account, AllTags, ListedSecret, Recorded, Subject};
+use crate::aws::{Account, AllTags, CallError, ListedSecret, Recorded, Subject};
 use crate::event::{AuditOrder, Workflow};
 use crate::identity::{AccountId, UserName};
 use crate::ledger::{Entry, Told, UserKey};
 use crate::notification::{Notification, PasswordExpiring, PasswordUnclaimed};
 use crate::reset::{Ending, Failure};
+use crate::secret::SecretState;
 use crate::survey::AccountFacts;
 
 /// All that was read of an account.
@@ -33,17 +34,19 @@ struct Books {
     known: HashMap<UserKey, (Entry, Told)>,
     /// By the keys of the users that they are for.
     secrets: HashMap<UserKey, ListedSecret>,
-    /// Whoever waits for a person, by the keys of their names.
-    held: Vec<String>,
+    /// Whoever waits for a person; none if they are few enough.
+    held: Option<Arc<Held>>,
 }
 
 /// A console user, and how they stand.
 struct User<'a> {
     key: UserKey,
+    finding_id: String,
     row: &'a Row,
     entry: Entry,
     told: Told,
-    secret: Option<&'a ListedSecret>,
+    /// The secret that holds a password of ours, unless it is on its way out.
+    secret: Option<&'a SecretState>,
     standing: Standing,
     raised: Option<&'a Raised>,
     changes: Vec<Change>,
@@ -144,38 +147,36 @@ impl App {
             raised: raised.map(|raised| raised.into_iter().map(|raised| (raised.id.clone(), raised)).collect()),
             known,
             secrets,
-            held: held.iter().flat_map(|held| held.users.keys().cloned()).collect(),
+            held,
         })
     }
 
     fn user<'a>(&self, account: &Account, books: &'a Books, row: &'a Row, rules: &Rules<'_>) -> User<'a> {
         let key = UserKey::new(&account.id, &row.name);
+        let name_key = row.name.key();
+        let finding_id = audit::finding_id(&account.id, &row.name);
         let (entry, told) = books.known.get(&key).cloned().unwrap_or_default();
         let exemption = match &books.tags {
             _ if is_exempt_by_name(&row.name, row.path(), &self.config) => Some(Exemption::Name),
             None => Some(Exemption::TagsUnreadable),
-            Some(tags) => tags
-                .get(&row.name.key())
-                .is_some_and(|tags| self.config.exempt_tag.is_one_of(tags))
-                .then_some(Exemption::Tag),
+            Some(tags) => is_exempt_by_tag(&name_key, tags, &self.config).then_some(Exemption::Tag),
         };
-        let secret = books.secrets.get(&key).filter(|secret| entry.secret_arn.as_ref() == Some(&secret.arn));
-        let raised = books.raised.as_ref().and_then(|raised| raised.get(&audit::finding_id(&account.id, &row.name)));
+        let listed = books.secrets.get(&key).map(|listed| &listed.state);
+        let is_ours = |secret: &&SecretState| entry.secret_arn.as_ref() == Some(&secret.arn) && !secret.deleted;
+        let secret = listed.filter(is_ours);
+        let raised = books.raised.as_ref().and_then(|raised| raised.get(&finding_id));
         let facts = Facts {
             row,
             entry: &entry,
             exemption,
             raised,
-            is_held: books.held.contains(&row.name.key()),
-            has_secret: secret.is_some_and(|secret| !secret.is_deleted),
-            is_begun: books
-                .secrets
-                .get(&key)
-                .is_some_and(|secret| entry.versions.iter().any(|version| secret.labelled.contains(version))),
+            is_held: books.held.as_ref().is_some_and(|held| held.users.contains_key(&name_key)),
+            has_secret: secret.is_some(),
+            is_begun: entry.is_begun(listed),
         };
         let standing = audit::stand(&facts, rules);
         let changes = if books.raised.is_some() { audit::changes(&facts, &standing, rules) } else { Vec::new() };
-        User { key, row, entry: entry.clone(), told, secret, standing, raised, changes }
+        User { key, finding_id, row, entry, told, secret, standing, raised, changes }
     }
 
     /// Brings the findings up to date, those of users who are gone among them.
@@ -192,9 +193,8 @@ impl App {
         let mut imports = Vec::new();
         let mut workflows = Vec::new();
         for user in users {
-            let finding_id = audit::finding_id(&account.id, &user.row.name);
             let subject = || Subject {
-                finding_id: finding_id.clone(),
+                finding_id: user.finding_id.clone(),
                 user: user.row.name.clone(),
                 arn: user.row.arn.clone(),
                 path: user.row.path().to_owned(),
@@ -202,11 +202,11 @@ impl App {
             for change in &user.changes {
                 match change {
                     Change::Import(statement) => imports.push((subject(), (**statement).clone())),
-                    Change::SetWorkflow(workflow, note) => workflows.push((finding_id.clone(), *workflow, *note)),
+                    Change::SetWorkflow(workflow, note) => workflows.push((user.finding_id.clone(), *workflow, *note)),
                 }
             }
         }
-        let here: Vec<String> = users.iter().map(|user| audit::finding_id(&account.id, &user.row.name)).collect();
+        let here: HashSet<&String> = users.iter().map(|user| &user.finding_id).collect();
         for gone in raised.values().filter(|raised| !here.contains(&raised.id)) {
             let name = gone.id.rsplit('/').next().and_then(|name| name.parse::<UserName>().ok());
             if let (Some(user), Some(Change::Import(statement))) = (name, audit::of_nobody(gone)) {
@@ -265,16 +265,16 @@ impl App {
 
     async fn tell_user(&self, invocation: &Invocation, account: &Account, user: &User<'_>, rules: &Rules<'_>) -> Done {
         let (account_id, partition, user_name) = (&account.id, invocation.home.partition, &user.row.name);
+        let ledger = self.aws.ledger();
         let mut done = Done::default();
         let warning = audit::warning(&user.standing, &user.told, rules).zip(user.standing.due);
-        let secret = user.secret.filter(|secret| !secret.is_deleted);
-        let reminder = audit::reminder(&user.standing, &user.told, rules).zip(secret);
+        let reminder = audit::reminder(&user.standing, &user.told, rules).zip(user.secret);
         if (warning.is_some() || reminder.is_some()) && invocation.is_ending() {
             done.fails(Problem::OutOfTime);
             return done;
         }
         if let Some((warning, due_at)) = warning {
-            let told = self.publish(Notification::PasswordExpiring(PasswordExpiring {
+            let notification = Notification::PasswordExpiring(PasswordExpiring {
                 account_id,
                 partition,
                 user_name,
@@ -282,37 +282,39 @@ impl App {
                 max_password_age_days: rules.limit_days,
                 grace_days: self.config.grace_days,
                 due_at,
-            }));
-            match told.await {
-                Ok(()) => {
-                    done.totals.warned += 1;
-                    if let Err(error) = self.aws.ledger().warned(&user.key, warning).await {
-                        done.fails(error.into());
-                    }
-                }
-                Err(error) => done.fails(error.into()),
-            }
+            });
+            done.totals.warned = self.tell_and_note(notification, ledger.warned(&user.key, warning), &mut done).await;
         }
         if let Some((stored_at, secret)) = reminder {
-            let told = self.publish(Notification::PasswordUnclaimed(PasswordUnclaimed {
+            let notification = Notification::PasswordUnclaimed(PasswordUnclaimed {
                 account_id,
                 partition,
                 user_name,
                 secret_arn: &secret.arn,
                 stored_at,
                 days: Age::between(stored_at, rules.now).whole_days(),
-            }));
-            match told.await {
-                Ok(()) => {
-                    done.totals.reminded += 1;
-                    if let Err(error) = self.aws.ledger().reminded(&user.key, stored_at).await {
-                        done.fails(error.into());
-                    }
-                }
-                Err(error) => done.fails(error.into()),
-            }
+            });
+            done.totals.reminded =
+                self.tell_and_note(notification, ledger.reminded(&user.key, stored_at), &mut done).await;
         }
         done
+    }
+
+    /// Sends a message and notes that down: how many were sent.
+    async fn tell_and_note(
+        &self,
+        notification: Notification<'_>,
+        note: impl Future<Output = Result<(), CallError>>,
+        done: &mut Done,
+    ) -> usize {
+        if let Err(error) = self.publish(notification).await {
+            done.fails(error.into());
+            return 0;
+        }
+        if let Err(error) = note.await {
+            done.fails(error.into());
+        }
+        1
     }
 
     /// Schedules the secrets for deletion that nobody needs any more. Each is
@@ -325,16 +327,12 @@ impl App {
         users: &[User<'_>],
         done: &mut Done,
     ) {
-        let by_key: HashMap<&UserKey, &User<'_>> = users.iter().map(|user| (&user.key, user)).collect();
+        let by_key: HashMap<&UserKey, &Row> = users.iter().map(|user| (&user.key, user.row)).collect();
         let candidates = books.secrets.iter().filter_map(|(key, secret)| {
             let (entry, _) = books.known.get(key)?;
-            let is_marked = entry.marker.as_ref().is_some_and(|marker| secret.labelled.contains(marker));
-            let is_ours = (entry.secret_arn.as_ref() == Some(&secret.arn) || is_marked) && !secret.is_deleted;
+            let is_ours = entry.owns(&secret.state) && !secret.state.deleted;
             // Someone without a console password has no row here, nor has who is gone.
-            let is_used = by_key.get(key).is_none_or(|user| {
-                let reported = user.row.password_last_changed;
-                entry.changed_at.is_some_and(|ours| reported.is_some_and(|reported| reported > ours))
-            });
+            let is_used = by_key.get(key).is_none_or(|row| entry.is_overtaken_by(row.password_last_changed));
             (is_ours && is_used).then_some(secret.user.as_ref()?)
         });
         let runs = stream::iter(candidates).map(async |name| {
@@ -360,9 +358,7 @@ impl App {
             }
         }
     }
-}
 
-impl App {
     async fn enrol_all(&self, account: &Account, books: &Books, users: &[User<'_>], done: &mut Done) {
         // Without tags nobody knows who is gone.
         let Some(tags) = &books.tags else { return };
@@ -382,7 +378,8 @@ impl App {
 
 fn answer(id: &AccountId, books: &Books, users: &[User<'_>], rules: &Rules<'_>, done: Done) -> AccountAnswer {
     let mut totals = done.totals;
-    let mut audited: BTreeMap<String, AuditedUser> = BTreeMap::new();
+    // The report gives them in the order of their names.
+    let mut audited = Vec::with_capacity(users.len());
     totals.users = users.len();
     for user in users {
         let Standing { state, changed, due, is_unclaimed, .. } = user.standing;
@@ -415,28 +412,25 @@ fn answer(id: &AccountId, books: &Books, users: &[User<'_>], rules: &Rules<'_>, 
         };
         let finding = status.map(|status| {
             let before = user.raised.map_or(Workflow::New, |raised| raised.workflow);
-            (audit::finding_id(id, &user.row.name), status, workflow.unwrap_or(before).as_str())
+            (user.finding_id.clone(), status, workflow.unwrap_or(before).as_str())
         });
-        let secret = user.secret.filter(|secret| !secret.is_deleted).map(|secret| StoredSecret {
+        let secret = user.secret.map(|secret| StoredSecret {
             arn: secret.arn.clone(),
             is_claimed: !is_unclaimed,
             stored_at: user.entry.changed_at,
         });
-        audited.insert(
-            user.row.name.key(),
-            AuditedUser {
-                user_name: user.row.name.clone(),
-                state,
-                password_age_days: age,
-                max_password_age_days: rules.limit_days,
-                changed,
-                due,
-                last_sign_in: user.row.last_sign_in,
-                mfa: user.row.mfa_active,
-                finding,
-                secret,
-            },
-        );
+        audited.push(AuditedUser {
+            user_name: user.row.name.clone(),
+            state,
+            password_age_days: age,
+            max_password_age_days: rules.limit_days,
+            changed,
+            due,
+            last_sign_in: user.row.last_sign_in,
+            mfa: user.row.mfa_active,
+            finding,
+            secret,
+        });
     }
     AccountAnswer {
         account_id: id.clone(),
@@ -444,7 +438,7 @@ fn answer(id: &AccountId, books: &Books, users: &[User<'_>], rules: &Rules<'_>, 
         notice: done.notice,
         is_out_of_reach: false,
         is_security_hub_on: books.raised.is_some(),
-        users: audited.into_values().collect(),
+        users: audited,
         totals: Some(totals),
     }
 }

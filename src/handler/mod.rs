@@ -38,7 +38,7 @@ use crate::event::{
     self, AdoptOrder, Ask, AuditOrder, BatchItem, Event, Finding, IgnoredReason, Receipt, Request, Screened,
 };
 use crate::identity::{AccountId, Home};
-use crate::ledger::{DailyMessage, LEASE, RequestId};
+use crate::ledger::{Daily, DailyMessage, LEASE, RequestId};
 use crate::notification::{Notification, Wording};
 use crate::survey::{self, AccountFacts, SurveyError};
 use crate::telemetry::Metrics;
@@ -420,16 +420,26 @@ impl App {
         account_id: &AccountId,
         notification: Notification<'_>,
     ) -> Result<(), CallError> {
-        let (now, ledger) = (OffsetDateTime::now_utc(), self.aws.ledger());
         let message = DailyMessage { kind, account_id: account_id.clone() };
-        if !ledger.take_turn(&message, now).await? {
-            return Ok(());
+        self.once_a_day(&message, self.publish(notification)).await.map(drop)
+    }
+
+    /// Does what is done once a day, if nobody has; none if somebody has, or is
+    /// about to. What fails is left to others after a minute.
+    async fn once_a_day<T>(
+        &self,
+        daily: &impl Daily,
+        work: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<Option<T>, CallError> {
+        let (now, ledger) = (OffsetDateTime::now_utc(), self.aws.ledger());
+        if !ledger.take_turn(daily, now).await? {
+            return Ok(None);
         }
-        self.publish(notification).await?;
-        if let Err(error) = ledger.told(&message, now).await {
-            tracing::warn!(%account_id, kind, %error, "operators were told, and may be told again");
+        let done = work.await?;
+        if let Err(error) = ledger.told(daily, now).await {
+            tracing::warn!(item = daily.item_id(now), %error, "it was done, and may be done again");
         }
-        Ok(())
+        Ok(Some(done))
     }
 
     async fn publish(&self, notification: Notification<'_>) -> Result<(), CallError> {

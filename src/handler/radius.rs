@@ -16,7 +16,7 @@ use super::users::{Demand, Target};
 use super::{App, Findings, Invocation};
 use crate::account::credential_report::{Age, CredentialReport, Row};
 use crate::answer::{Held, HeldUser, Problem, UserAnswer, UserOutcome};
-use crate::assessment::{is_exempt_by_name, limit};
+use crate::assessment::{is_exempt_by_name, is_exempt_by_tag, limit};
 use crate::aws::{Account, AllTags, CallError};
 use crate::identity::{AccountId, UserName};
 use crate::ledger::{Entry, UserKey};
@@ -160,7 +160,7 @@ impl App {
             }
             let tags_unread = match self.tags(invocation, account).await {
                 Ok(tags) => {
-                    users.retain(|key, _| !tags.get(key).is_some_and(|tags| self.config.exempt_tag.is_one_of(tags)));
+                    users.retain(|key, _| !is_exempt_by_tag(key, &tags, &self.config));
                     None
                 }
                 // Any of them may be exempt: they count, and a person is told.

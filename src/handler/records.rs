@@ -35,18 +35,13 @@ impl App {
     /// begins with; and should a finding come without its note, none is written
     /// more than once a day.
     pub(super) async fn leave_note(&self, finding: &Finding, opening: &str, rest: &str) -> Result<Recorded, CallError> {
-        let (now, ledger) = (OffsetDateTime::now_utc(), self.aws.ledger());
-        let daily = DailyNote { finding_id: &finding.id, opening };
-        let is_there = finding.note.as_deref().is_some_and(|note| note.trim_start().starts_with(opening));
-        if is_there || !ledger.take_turn(&daily, now).await? {
+        if finding.note.as_deref().is_some_and(|note| note.trim_start().starts_with(opening)) {
             return Ok(Recorded::NotNeeded);
         }
         let note = format!("{opening}{rest}");
-        let recorded = self.aws.security_hub().record(&finding.reference, Mark::Unchanged, &note).await?;
-        if let Err(error) = ledger.told(&daily, now).await {
-            tracing::warn!(finding_id = finding.id, %error, "the note was left, and may be left again");
-        }
-        Ok(recorded)
+        let record = self.aws.security_hub().record(&finding.reference, Mark::Unchanged, &note);
+        let daily = DailyNote { finding_id: &finding.id, opening };
+        Ok(self.once_a_day(&daily, record).await?.unwrap_or(Recorded::NotNeeded))
     }
 
     async fn record(

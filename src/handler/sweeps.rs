@@ -8,7 +8,7 @@ use super::radius::StaleUser;
 use super::users::{Demand, Target, Targets, log_decision, stricter};
 use super::{App, Invocation};
 use crate::answer::{Problem, UserAnswer, UserOutcome, Who};
-use crate::assessment::limit;
+use crate::assessment::{is_exempt_by_tag, limit};
 use crate::aws::Queue;
 use crate::event::{Job, UserRef};
 use crate::identity::{AccountId, UserName};
@@ -102,8 +102,7 @@ impl App {
             Some(_) => self.tags(invocation, &account).await.unwrap_or_default(),
             None => Arc::default(),
         };
-        let is_tagged =
-            |user: &UserName| tags.get(&user.key()).is_some_and(|tags| self.config.exempt_tag.is_one_of(tags));
+        let is_tagged = |user: &UserName| is_exempt_by_tag(&user.key(), &tags, &self.config);
         tracing::info!(
             account_id = %sweep.account_id,
             candidates = stale.users.len(),

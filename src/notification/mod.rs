@@ -82,12 +82,12 @@ use std::fmt::{self, Write};
 use std::str::FromStr;
 
 use serde_json::{Map, Value, json};
-use time::format_description::well_known::Rfc3339;
-use time::{OffsetDateTime, UtcOffset};
+use time::OffsetDateTime;
 
 pub(crate) use self::command::approval;
 use crate::account::password_policy::{Change, EffectivePolicy, Setting, Withheld};
 use crate::account::undo;
+use crate::dates::rfc3339;
 use crate::identity::{AccountId, Invalid, Partition, UserName};
 use crate::secret::SecretArn;
 
@@ -551,11 +551,6 @@ impl Notification<'_> {
 fn present(document: Value) -> Map<String, Value> {
     let Value::Object(fields) = document else { return Map::new() };
     fields.into_iter().filter(|(_, value)| !value.is_null()).collect()
-}
-
-/// Nothing for years that have more than four digits.
-fn rfc3339(at: OffsetDateTime) -> Option<String> {
-    at.to_offset(UtcOffset::UTC).format(&Rfc3339).ok()
 }
 
 /// The most characters of a text from outside; ids of findings have up to 512

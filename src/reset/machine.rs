@@ -209,7 +209,7 @@ fn wanted_if_stale(entry: &Entry, user: &ConsoleUser) -> Decision {
     if user.changed.is_none() {
         return Decision::Fail(Failure::UnknownAge);
     }
-    match grace_of(entry, user) {
+    match entry.grace_of(user.changed) {
         // A date once told stands, whatever is configured now.
         Some(grace) if user.now < grace.due_at => Decision::Skip(SkipReason::InGrace(grace.due_at)),
         None if user.grace_days > 0 => {
@@ -234,21 +234,14 @@ fn is_claimed(entry: &Entry, look: &Look) -> bool {
         Standing::NoSuchUser | Standing::NoConsolePassword => true,
         // Both: a demand can be taken back without another password, and the
         // report may be about a password that was set before ours.
-        Standing::Console(user) => {
-            !user.is_demanded && user.changed.zip(entry.changed_at).is_some_and(|(reported, ours)| reported > ours)
-        }
+        Standing::Console(user) => !user.is_demanded && entry.is_overtaken_by(user.changed),
     }
 }
 
-/// The grace period of the password that the user has. One that was set since
-/// began a new life.
-fn grace_of(entry: &Entry, user: &ConsoleUser) -> Option<Grace> {
-    entry.grace_of(user.changed)
-}
-
-/// The same, if its demand was met: a demand ends when somebody sets a password.
+/// The grace period of the password that the user has, if its demand was met: a
+/// demand ends when somebody sets a password.
 fn grace_met(entry: &Entry, user: &ConsoleUser) -> Option<Grace> {
-    grace_of(entry, user).filter(|_| !user.is_demanded)
+    entry.grace_of(user.changed).filter(|_| !user.is_demanded)
 }
 
 /// What comes next.
