@@ -13,16 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from deploy import SAMCONFIG, Account, Problem, Settings, ask, function_for, plainly
+from deploy import SAMCONFIG, Account, Problem, Settings, ask, function_for, plainly, send
 
 # How long a message is hidden from others: the longest that an invocation takes, and time to read before it.
 HIDDEN_SECONDS = 1200
 # Long enough that SQS asks all of its servers: an empty answer then means an empty queue.
 WAIT_SECONDS = 2
-# As long as the function may take; and sent once, since a retry would be a second invocation.
-PATIENT = Config(read_timeout=910, retries={"total_max_attempts": 1})
 
 
 @dataclass(frozen=True)
@@ -100,28 +97,19 @@ def failures(payload: Any) -> list[str]:
     return failed or [f"{payload.get('errorType', 'error')}: {text}"]
 
 
-class Functions:
-    """The deployed functions."""
-
-    def __init__(self, account: Account, outputs: dict[str, str]) -> None:
-        self.client = account.client("lambda", config=PATIENT)
-        self.outputs = outputs
-
-    def send(self, letter: Letter) -> str | None:
-        """Waits until the function that a letter is for is done with it; what failed, if anything did."""
-        name = function_for(letter.shown, self.outputs)
-        try:
-            answer = self.client.invoke(FunctionName=name, Payload=json.dumps(letter.event).encode())
-            payload = json.loads(answer["Payload"].read() or b"null")
-        except ClientError as error:
-            return f"{error.response['Error']['Code']}: {error.response['Error']['Message']}"
-        except BotoCoreError as error:
-            return f"{error}. It may have succeeded: see the log"
-        if "FunctionError" in answer:
-            return "\n  ".join(failures(payload)) or answer["FunctionError"]
-        if isinstance(payload, dict) and payload.get("batchItemFailures"):
-            return "the function failed with it; its log names the failure"
-        return None
+def resend(account: Account, outputs: dict[str, str], letter: Letter) -> str | None:
+    """Waits until the function that a letter is for is done with it; what failed, if anything did."""
+    try:
+        answer, error = send(account, function_for(letter.shown, outputs), letter.event)
+    except ClientError as error:
+        return f"{error.response['Error']['Code']}: {error.response['Error']['Message']}"
+    except BotoCoreError as error:
+        return f"{error}. It may have succeeded: see the log"
+    if error:
+        return "\n  ".join(failures(answer)) or error
+    if isinstance(answer, dict) and answer.get("batchItemFailures"):
+        return "the function failed with it; its log names the failure"
+    return None
 
 
 class Queue:
@@ -169,7 +157,6 @@ def redrive(settings: Settings, options: argparse.Namespace) -> None:
     account = Account(settings)
     account.show()
     outputs = account.deployed(settings.stack)
-    functions = Functions(account, outputs)
     queue = Queue(account, outputs["DeadLetterQueueUrl"])
     sent = kept = 0
     answer = "a" if options.yes else ""
@@ -191,7 +178,7 @@ def redrive(settings: Settings, options: argparse.Namespace) -> None:
                 print("kept")
                 kept += 1
                 continue
-            problem = functions.send(found)
+            problem = resend(account, outputs, found)
             if problem is None:
                 queue.delete(message)
                 print("succeeded, and deleted")

@@ -12,26 +12,21 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from unittest.mock import patch
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 from samcli.cli.types import CfnParameterOverridesType
 from samcli.lib.bootstrap.bootstrap import SAM_CLI_STACK_NAME
 from samcli.lib.config.samconfig import SamConfig
 
+from .caller import REGION, STACK, aws, client  # noqa: F401
 from .cfn import ROOT
 from .cfn import TEMPLATE as REAL_TEMPLATE
 
 SCRIPT = ROOT / "infra" / "deploy.py"
-REGION = "eu-central-1"
-STACK = "iam-password-remediator"
 SHOWN = f"account 123456789012, region {REGION}, as arn:aws:sts::123456789012:user/moto"
 ACTION = f"arn:aws:securityhub:{REGION}:123456789012:action/custom/ResetPassword"
 ASKED = ("--set", "OperatorEmail=ops@example.com")
@@ -58,18 +53,6 @@ TEMPLATE: dict[str, Any] = {
         "CustomActionMaker": {"Value": {"Ref": "Maker"}},
     },
 }
-
-
-@pytest.fixture(autouse=True)
-def aws() -> Iterator[None]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    own = {"AWS_ACCESS_KEY_ID": "moto", "AWS_SECRET_ACCESS_KEY": "moto", "AWS_REGION": REGION}
-    with patch.dict(os.environ, kept | own, clear=True), mock_aws(config={"lambda": {"use_docker": False}}):
-        yield
-
-
-def client(service: str) -> Any:
-    return boto3.client(service, region_name=REGION)
 
 
 def create_stack(maker: str = "stack", name: str = STACK, **parameters: str) -> None:

@@ -5,36 +5,18 @@ from __future__ import annotations
 import importlib
 import io
 import json
-import os
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from unittest.mock import patch
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
+from .caller import REGION, STACK, aws, client  # noqa: F401
 from .cfn import ROOT, main_stack
 
-REGION = "eu-central-1"
-STACK = "iam-password-remediator"
 FUNCTIONS = ("remediator", "auditor")
-
-
-@pytest.fixture(autouse=True)
-def aws() -> Iterator[None]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    own = {"AWS_ACCESS_KEY_ID": "moto", "AWS_SECRET_ACCESS_KEY": "moto", "AWS_REGION": REGION}
-    with patch.dict(os.environ, kept | own, clear=True), mock_aws(config={"lambda": {"use_docker": False}}):
-        yield
-
-
-def client(service: str) -> Any:
-    return boto3.client(service, region_name=REGION)
 
 
 class World:

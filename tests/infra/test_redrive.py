@@ -11,22 +11,17 @@ from __future__ import annotations
 import importlib
 import io
 import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from unittest.mock import patch
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
-from moto import mock_aws
 
+from .caller import REGION, STACK, aws  # noqa: F401
 from .cfn import ROOT
 
-REGION = "eu-central-1"
-STACK = "iam-password-remediator"
 # What the real stack puts out, from as few resources as give it.
 TEMPLATE: dict[str, Any] = {
     "Resources": {
@@ -73,14 +68,6 @@ FAILED = {
 }
 ALICE_FAILED = "alice of account 123456789012: no such secret key"
 POLICY_FAILED = "password policy of account 123456789012: AccessDenied"
-
-
-@pytest.fixture(autouse=True)
-def aws() -> Iterator[None]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    own = {"AWS_ACCESS_KEY_ID": "moto", "AWS_SECRET_ACCESS_KEY": "moto", "AWS_REGION": REGION}
-    with patch.dict(os.environ, kept | own, clear=True), mock_aws():
-        yield
 
 
 class Function:
@@ -444,16 +431,16 @@ def test_a_kept_message_that_comes_into_sight_again_is_not_sent_twice(
     world.undelivered(FINDING)
     world.undelivered(SELECTED)
     world.function.answers = [FAILED, ANSWER]
-    send = world.script.Functions.send
+    resend = world.script.resend
 
-    def slow(functions: Any, letter: Any) -> str | None:
-        problem = send(functions, letter)
+    def slow(*letter: Any) -> str | None:
+        problem = resend(*letter)
         if problem:
             monkeypatch.setattr(world.script, "HIDDEN_SECONDS", 1200)
         return problem
 
     monkeypatch.setattr(world.script, "HIDDEN_SECONDS", 0)
-    monkeypatch.setattr(world.script.Functions, "send", slow)
+    monkeypatch.setattr(world.script, "resend", slow)
     world.leaves_some("--yes")
     assert world.function.given == [FINDING, SELECTED]
     assert [json.loads(body) for body in world.left()] == [FINDING]
