@@ -102,8 +102,9 @@ impl App {
             self.tidy_all(invocation, &account, &books, &users, &mut done).await;
             self.enrol_all(&account, &books, &users, &mut done).await;
         }
-        tracing::info!(account_id = %id, users = users.len(), totals = ?done.totals, "audit");
-        answer(id, &books, &users, &rules, done)
+        let answer = answer(id, &books, &users, &rules, done);
+        tracing::info!(account_id = %id, users = users.len(), totals = ?answer.totals.unwrap_or_default(), "audit");
+        answer
     }
 
     async fn read_books(
